@@ -1,0 +1,1 @@
+"""Every message on Tresor's bus, as models: the only thing that two services share."""

@@ -1,0 +1,83 @@
+"""What burst-scheduler is asked and tells: pools of nodes on demand."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.chassis import chassis_messages
+from contracts.envelope import Answer, Event, Query
+from contracts.examples import WORKSPACE
+from contracts.identifiers import Generation, Identifier
+
+OWNER = "burst-scheduler"
+CHASSIS = chassis_messages(OWNER)
+
+
+class Part(BaseModel):
+    """A piece of a message."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PoolReady(Event):
+    """A workspace's pool is registered: from here demand may wake nodes, within the budget."""
+
+    type = "burst-scheduler.pool.ready"
+
+    workspace: Identifier
+    generation: Generation
+    role: Identifier
+    provider: Identifier
+    max_nodes: Annotated[int, Field(ge=1)]
+    budget_per_month: Annotated[float, Field(ge=0)]
+    """In the site's currency."""
+
+    example = {
+        "workspace": WORKSPACE,
+        "generation": 1,
+        "role": "compute",
+        "provider": "local",
+        "max_nodes": 20,
+        "budget_per_month": 500.0,
+    }
+
+
+class PoolRemoved(Event):
+    """A deleted workspace's pool takes no more demand."""
+
+    type = "burst-scheduler.pool.removed"
+
+    workspace: Identifier
+    generation: Generation
+
+    example = {"workspace": WORKSPACE, "generation": 2}
+
+
+class Pool(Part):
+    workspace: Identifier
+    role: Identifier
+    provider: Identifier
+    max_nodes: int
+    budget_per_month: float
+    spent_this_month: float
+    nodes: int
+
+
+class PoolList(Answer):
+    type = "burst-scheduler.pools.listed"
+
+    pools: tuple[Pool, ...]
+
+    example = {"pools": []}
+
+
+class ListPools(Query):
+    """Every pool with what it has used."""
+
+    type = "burst-scheduler.pools.list"
+    answer = PoolList
+
+    example = {}
+
+
+MESSAGES = (PoolReady, PoolRemoved, ListPools, PoolList, *CHASSIS)

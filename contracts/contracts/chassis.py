@@ -1,0 +1,58 @@
+"""The messages that every service has of its own: one class a service and kind, made from the envelope's."""
+
+from dataclasses import dataclass
+
+from contracts.envelope import (
+    CommandAccepted,
+    CommandApplied,
+    CommandFailed,
+    CommandRejected,
+    EffectRecorded,
+    InputRefused,
+    Message,
+    MessageParked,
+    OutboxHead,
+    ResendEvents,
+)
+
+
+@dataclass(frozen=True)
+class ChassisMessages:
+    """One service's own classes of the messages that the chassis sends and takes for it."""
+
+    accepted: type[CommandAccepted]
+    applied: type[CommandApplied]
+    rejected: type[CommandRejected]
+    failed: type[CommandFailed]
+    effect: type[EffectRecorded]
+    refused: type[InputRefused]
+    parked: type[MessageParked]
+    head: type[OutboxHead]
+    resend: type[ResendEvents]
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter(vars(self).values())
+
+
+SUFFIXES: dict[str, tuple[type[Message], str]] = {
+    "accepted": (CommandAccepted, "command.accepted"),
+    "applied": (CommandApplied, "command.applied"),
+    "rejected": (CommandRejected, "command.rejected"),
+    "failed": (CommandFailed, "command.failed"),
+    "effect": (EffectRecorded, "effect.recorded"),
+    "refused": (InputRefused, "input.refused"),
+    "parked": (MessageParked, "message.parked"),
+    "head": (OutboxHead, "outbox.head"),
+    "resend": (ResendEvents, "outbox.resend"),
+}
+
+
+def chassis_messages(owner: str) -> ChassisMessages:
+    """The chassis' messages with `owner`'s prefix in their types."""
+    made = {
+        name: type(
+            parent.__name__, (parent,), {"type": f"{owner}.{suffix}", "__module__": __name__, "__doc__": parent.__doc__}
+        )
+        for name, (parent, suffix) in SUFFIXES.items()
+    }
+    return ChassisMessages(**made)

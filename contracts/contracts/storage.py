@@ -1,0 +1,136 @@
+"""What storage is asked and tells: shares, volumes and who may use them."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from contracts.chassis import chassis_messages
+from contracts.envelope import Answer, Event, Problem, Query
+from contracts.examples import WORKSPACE
+from contracts.identifiers import Generation, Identifier, ResourceId
+
+OWNER = "storage"
+CHASSIS = chassis_messages(OWNER)
+
+
+class Part(BaseModel):
+    """A piece of a message."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ReadyShare(Part):
+    """A share that can be mounted; its access key, where there is one, is never told here."""
+
+    name: Identifier
+    share_id: ResourceId
+    protocol: Literal["CEPHFS", "NFS"]
+    export_locations: tuple[str, ...]
+
+
+class ReadyVolume(Part):
+    """A volume and the node that it is for."""
+
+    name: Identifier
+    volume_id: ResourceId
+    node: Identifier
+
+
+class StorageReady(Event):
+    """Shares, volumes and access are as the document says."""
+
+    type = "storage.workspace.ready"
+
+    workspace: Identifier
+    generation: Generation
+    shares: tuple[ReadyShare, ...]
+    volumes: tuple[ReadyVolume, ...]
+
+    example = {
+        "workspace": WORKSPACE,
+        "generation": 1,
+        "shares": [
+            {
+                "name": "home",
+                "share_id": "6c8d0e2f-4a5b-4c6d-8e7f-8a9b0c1d2e06",
+                "protocol": "CEPHFS",
+                "export_locations": ["10.0.0.10:6789:/volumes/_nogroup/home"],
+            }
+        ],
+        "volumes": [],
+    }
+
+
+class StorageFailed(Event):
+    """Storage can't be made as the document says."""
+
+    type = "storage.workspace.failed"
+
+    workspace: Identifier
+    generation: Generation
+    problems: tuple[Problem, ...]
+
+    example = {
+        "workspace": WORKSPACE,
+        "generation": 1,
+        "problems": [{"field": "storage.shares.0", "reason": "share quota exceeded", "remedy": "raise the quota"}],
+    }
+
+
+class StorageReleased(Event):
+    """A deleted workspace's shares and volumes are gone."""
+
+    type = "storage.workspace.released"
+
+    workspace: Identifier
+    generation: Generation
+
+    example = {"workspace": WORKSPACE, "generation": 2}
+
+
+class AccessDrifted(Event):
+    """Somebody may use a share that the document does not let, or the other way round; repaired when enforcing."""
+
+    type = "storage.access.drifted"
+
+    workspace: Identifier
+    generation: Generation
+    share: Identifier
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    repairing: bool
+
+    example = {
+        "workspace": WORKSPACE,
+        "generation": 1,
+        "share": "home",
+        "added": ["cephx:mallory"],
+        "removed": [],
+        "repairing": True,
+    }
+
+
+class StorageShown(Answer):
+    type = "storage.workspace.shown"
+
+    workspace: Identifier
+    state: Literal["absent", "making", "ready", "failed", "releasing", "released"]
+    shares: tuple[ReadyShare, ...] = ()
+    volumes: tuple[ReadyVolume, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    example = {"workspace": WORKSPACE, "state": "ready"}
+
+
+class ShowStorage(Query):
+    """A workspace's shares and volumes."""
+
+    type = "storage.workspace.show"
+    answer = StorageShown
+
+    workspace: Identifier
+
+    example = {"workspace": WORKSPACE}
+
+
+MESSAGES = (StorageReady, StorageFailed, StorageReleased, AccessDrifted, ShowStorage, StorageShown, *CHASSIS)
