@@ -1,0 +1,1 @@
+"""The lab's configuration files, one room for each OpenStack service."""
