@@ -1,0 +1,1 @@
+"""Tresor's database as it is deployed: a role and a schema per service."""
