@@ -1,0 +1,151 @@
+"""From bytes to a typed notification: both of oslo.messaging's formats, whatever the service and the event.
+
+Format 1 is the notification itself; format 2 wraps it: `{"oslo.version": "2.0", "oslo.message": "<its JSON text>"}`.
+"""
+
+import re
+from typing import Any
+
+import orjson
+from contracts.openstack import Notification, read_payload
+from contracts.openstack.payload import parse_time
+
+from shared.notifications.raw import MAX_BODY_BYTES, MAX_DEPTH, MAX_NODES, BrokenNotification, Raw
+from shared.notifications.redaction import is_suspicious, redact
+from shared.strict_json import MalformedJson, parse
+
+_MAX_NAME = 255
+_NAME = re.compile(r"[!-~]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_DIGITS_TO_NINE = bytes(ord("9") if chr(byte).isdigit() else byte for byte in range(256))
+_LONG_NUMBER = b"9" * 19
+_MANY_BRACKETS = MAX_DEPTH
+_ENVELOPE = b'{"oslo.version": "'
+
+
+def decode(raw: Raw) -> Notification:
+    """The notification in `raw`, typed, without its secrets. Raises BrokenNotification, and nothing else.
+
+    An event type that nobody has modelled decodes as well: its payload is `Unmodelled`.
+    """
+    return notification_of(load(raw), suspicious=is_suspicious(raw.body))
+
+
+def load(raw: Raw) -> dict[str, Any]:
+    """The notification's own JSON object, secrets included, its names checked. Raises BrokenNotification."""
+    size = raw.size_bytes or len(raw.body)
+    if size > MAX_BODY_BYTES:
+        raise BrokenNotification(f"{size} octets; at most {MAX_BODY_BYTES} are taken")
+    outer = _parse_envelope(raw.body)
+    if "oslo.message" in outer:
+        text = outer["oslo.message"]
+        if not isinstance(text, str):
+            raise BrokenNotification("oslo.message is not a text")
+        outer = _parse(_encoded(text), "oslo.message")
+    check_name("event_type", outer.get("event_type"))
+    identity = outer.get("message_id") or outer.get("_unique_id")
+    check_name("message_id", identity)
+    outer["message_id"] = identity
+    for name in ("publisher_id", "priority"):
+        if outer.get(name) is None:
+            outer[name] = ""
+        else:
+            check_text(name, outer[name])
+    return outer
+
+
+def notification_of(message: dict[str, Any], *, suspicious: bool = True) -> Notification:
+    """The typed notification from its JSON object, without its secrets; not `suspicious`: it is known to have none."""
+    clean: dict[str, Any] = redact(message) if suspicious else message
+    payload, versioned = read_payload(clean["event_type"], clean.get("payload"))
+    initiator = clean["payload"].get("initiator") if isinstance(clean.get("payload"), dict) else None
+    who = initiator if isinstance(initiator, dict) else {}
+    return Notification(
+        event_type=clean["event_type"],
+        priority=clean["priority"].upper(),
+        publisher_id=clean["publisher_id"],
+        message_id=clean["message_id"],
+        timestamp=parse_time(clean.get("timestamp")),
+        request_id=_named(clean, "_context_request_id") or _named(who, "request_id"),
+        global_request_id=_named(clean, "_context_global_request_id") or _named(who, "global_request_id"),
+        project_id=_named(clean, "_context_project_id", "_context_tenant") or _named(who, "project_id"),
+        user_id=_named(clean, "_context_user_id", "_context_user") or _named(who, "user_id", "id"),
+        user_name=_named(clean, "_context_user_name") or _named(who, "username", "name"),
+        remote_address=_named(clean, "_context_remote_address") or _address(who),
+        payload=payload,
+        versioned=versioned,
+        redacted=clean is not message,
+    )
+
+
+def check_name(field: str, value: object) -> None:
+    """Raise BrokenNotification unless it is a name of visible ASCII characters."""
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_NAME or not _NAME.fullmatch(value):
+        raise BrokenNotification(f"{field} is not a name of 1 to {_MAX_NAME} visible characters")
+
+
+def check_text(field: str, value: object) -> None:
+    """Raise BrokenNotification unless it is a short text that can be put into one line of a log."""
+    if not isinstance(value, str) or len(value) > _MAX_NAME or _CONTROL.search(value):
+        raise BrokenNotification(f"{field} is not a text of at most {_MAX_NAME} printable characters")
+
+
+def _named(found: dict[str, Any], *names: str) -> str | None:
+    """The first of these that is a short printable text."""
+    for name in names:
+        value = found.get(name)
+        if isinstance(value, str) and 0 < len(value) <= _MAX_NAME and not _CONTROL.search(value):
+            return value
+    return None
+
+
+def _address(initiator: dict[str, Any]) -> str | None:
+    host = initiator.get("host")
+    return _named(host, "address") if isinstance(host, dict) else None
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise BrokenNotification("oslo.message holds a lone surrogate") from None
+
+
+def _parse_envelope(body: bytes) -> dict[str, Any]:
+    """The body's JSON object. oslo's envelope has two keys and two texts: eight quotation marks that aren't escaped."""
+    if body.startswith(_ENVELOPE) and body.count(b'"') - body.count(b'\\"') == 8:
+        try:
+            outer = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise BrokenNotification(f"the body: not JSON: {error}") from None
+        if isinstance(outer, dict) and len(outer) == 2:
+            return outer
+    return _parse(body, "the body")
+
+
+def _parse(text: bytes, what: str) -> dict[str, Any]:
+    """The JSON object in `text`; a fast parser where its answer is beyond doubt, the strict one otherwise."""
+    value = _parse_fast(text)
+    if value is None:
+        try:
+            value = parse(text, max_bytes=MAX_BODY_BYTES * 2, max_depth=MAX_DEPTH, max_nodes=MAX_NODES)
+        except (MalformedJson, RecursionError) as error:
+            raise BrokenNotification(f"{what}: {error}") from None
+    if not isinstance(value, dict):
+        raise BrokenNotification(f"{what} is no JSON object")
+    return value
+
+
+def _parse_fast(text: bytes) -> Any:
+    """The value, when orjson reads it and nothing speaks for a repeated key, a long integer or deep nesting.
+
+    A key that stood twice shows in the quotation marks: written out again, the value has fewer.
+    """
+    if text.count(b"{") + text.count(b"[") > _MANY_BRACKETS or _LONG_NUMBER in text.translate(_DIGITS_TO_NINE):
+        return None
+    try:
+        value = orjson.loads(text)
+        written = orjson.dumps(value)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
+        return None
+    return value if written.count(b'"') == text.count(b'"') and b"\\u0022" not in text else None
