@@ -1,0 +1,125 @@
+"""What OpenStack says there is: the provisioner's view of one project, and of what all projects may use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+GONE = "absent"
+"""The status of a node that has no server."""
+
+
+@dataclass(frozen=True)
+class SeenProject:
+    """`is_ours`: it carries the mark that Tresor gives at creation."""
+
+    id: str
+    name: str
+    is_ours: bool
+    is_enabled: bool = True
+
+
+@dataclass(frozen=True)
+class SeenNetwork:
+    id: str
+    name: str
+    is_marked: bool = True
+    is_shared: bool = False
+
+
+@dataclass(frozen=True)
+class SeenSubnet:
+    id: str
+    name: str
+    network_id: str
+    cidr: str
+    is_marked: bool = True
+
+
+@dataclass(frozen=True)
+class SeenRouter:
+    id: str
+    name: str
+    gateway_network_id: str | None = None
+    is_marked: bool = True
+
+
+@dataclass(frozen=True)
+class SeenPort:
+    id: str
+    name: str
+    network_id: str
+    device_id: str = ""
+    device_owner: str = ""
+    group_ids: frozenset[str] = frozenset()
+    is_secured: bool = True
+    """Port security is on."""
+    subnet_ids: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    is_marked: bool = True
+
+    @property
+    def is_network_own(self) -> bool:
+        """Neutron's own: a router's interface, a DHCP or metadata port; it goes with its owner."""
+        return self.device_owner.startswith("network:")
+
+
+@dataclass(frozen=True)
+class SeenServer:
+    id: str
+    name: str
+    status: str
+    is_busy: bool = False
+    """A task is under way in Nova: its status is about to change."""
+    fault: str = ""
+    host: str = ""
+    volume_ids: frozenset[str] = frozenset()
+    is_marked: bool = True
+    """Its metadata says that it is this workspace's."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """All of one project that the provisioner is concerned with, as read now."""
+
+    project: SeenProject | None = None
+    networks: tuple[SeenNetwork, ...] = ()
+    subnets: tuple[SeenSubnet, ...] = ()
+    routers: tuple[SeenRouter, ...] = ()
+    ports: tuple[SeenPort, ...] = ()
+    servers: tuple[SeenServer, ...] = ()
+    quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Limits by service; a service that was not asked is missing."""
+    is_granted: bool = False
+    """The service's own user has its role in the project."""
+    is_read: bool = True
+    """False: only the project was read, because there is nothing else to ask for."""
+
+    def server(self, name: str, known_id: str | None = None) -> SeenServer | None:
+        """The server that bears that name: the recorded one if it is there, else the first by id."""
+        named = sorted((server for server in self.servers if server.name == name), key=lambda server: server.id)
+        recorded = [server for server in named if server.id == known_id]
+        return next(iter(recorded or named), None)
+
+    def port(self, name: str) -> SeenPort | None:
+        """The port that bears that name: one in use if there is one, else the first by id."""
+        named = [port for port in self.ports if port.name == name and not port.is_network_own]
+        return min(named, key=lambda port: (not port.device_id, port.id), default=None)
+
+    def network(self, name: str, known_id: str | None = None) -> SeenNetwork | None:
+        """The network that bears that name: the recorded one if it is there, else the first by id."""
+        named = [network for network in self.networks if network.name == name]
+        return min(named, key=lambda network: (network.id != known_id, network.id), default=None)
+
+    def router(self, name: str) -> SeenRouter | None:
+        """The router that bears that name, the first by id."""
+        return min(
+            (router for router in self.routers if router.name == name), key=lambda router: router.id, default=None
+        )
+
+    def interfaces(self, router_id: str) -> frozenset[str]:
+        """The subnets that the router has an interface on."""
+        return frozenset(
+            subnet_id
+            for port in self.ports
+            if port.device_id == router_id and port.is_network_own and port.device_owner != "network:router_gateway"
+            for subnet_id in port.subnet_ids
+        )

@@ -1,0 +1,185 @@
+"""Goals of what lives in a workspace: ports, servers, their volumes; and the way out of what is no longer declared."""
+
+from collections.abc import Iterator
+
+from contracts.envelope import Problem
+from contracts.workspace import NodeRole
+
+from provisioner.domain import faults, foundation, names
+from provisioner.domain.nodes import NodeRecord, is_settled
+from provisioner.domain.observed import Observed, SeenPort, SeenServer
+from provisioner.domain.plan import Goal, Wanted
+from provisioner.domain.steps import (
+    AttachVolume,
+    CreatePort,
+    CreateServer,
+    DeletePort,
+    DeleteServer,
+    StartServer,
+)
+
+STOPPED = ("SHUTOFF",)
+"""What a server is after an evacuation; one that never was active is started."""
+
+
+def goals(wanted: Wanted, seen: Observed) -> Iterator[Goal]:
+    """Gates, ports, servers, volumes, in order; before them, what must go."""
+    yield from _surplus(wanted, seen)
+    yield from _gates(wanted)
+    for node in wanted.nodes:
+        role = wanted.document.role(node.role)
+        if role is not None:
+            yield from _node(wanted, seen, node, role)
+    yield from _volumes(wanted, seen)
+
+
+def problems(wanted: Wanted, seen: Observed) -> Iterator[Problem]:
+    """Nodes that were given up, and servers in the way."""
+    for node in wanted.nodes:
+        field = f"roles.{_position(wanted, node.role)}"
+        if node.is_spent and node.server_id == (node.failed_server_id if node.server_id else None):
+            yield faults.problem(f"{node.name} failed {node.attempts} times", node.fault, field)
+        server = seen.server(node.name, node.server_id)
+        if server is not None and not server.is_marked:
+            yield Problem(
+                field=field,
+                reason=f"a server '{node.name}' exists in the project that Tresor did not make",
+                remedy="rename or remove it, then create the workspace again",
+            )
+
+
+def _position(wanted: Wanted, role: str) -> int:
+    return next(index for index, each in enumerate(wanted.document.roles) if each.name == role)
+
+
+def _gates(wanted: Wanted) -> Iterator[Goal]:
+    gates = wanted.gates
+    yield Goal(
+        "policy",
+        "enforced",
+        gates.policy_generation == wanted.generation,
+        waits="network-policy to prove isolation",
+    )
+    yield Goal(
+        "storage",
+        "ready",
+        gates.storage_generation == wanted.generation,
+        waits="storage to make shares and volumes",
+    )
+
+
+def _node(wanted: Wanted, seen: Observed, node: NodeRecord, role: NodeRole) -> Iterator[Goal]:
+    ports: list[SeenPort | None] = []
+    server = seen.server(node.name, node.server_id)
+    for declared in names.ports_of(wanted.document, role, node.name):
+        there = seen.port(declared.name)
+        goal = _port(wanted, seen, declared, there)
+        ports.append(there if goal.is_met else None)
+        yield goal
+    if server is not None:
+        yield _present(node, server, f"{role.flavor}, {role.image}")
+    else:
+        yield _missing(wanted, seen, node, role, ports)
+    yield Goal(
+        "node",
+        node.name,
+        node.is_active and server is not None,
+        waits="" if server is None else f"{node.name} to become active",
+    )
+
+
+def _port(wanted: Wanted, seen: Observed, declared: names.NodePort, there: SeenPort | None) -> Goal:
+    """A port that is to serve a new server must be as if born in its group; one that is not makes room for another."""
+    group = wanted.gates.groups.get(declared.role)
+    network = next(each for each in wanted.document.networks if each.name == declared.network)
+    if there is not None:
+        if is_in_use(there, seen) or not wanted.is_permitted:
+            return Goal("port", declared.name, True)
+        if there.device_id or not there.is_secured or there.group_ids != {group}:
+            return Goal("port", declared.name, False, DeletePort(f"port:{there.id}", there.id), detail="unfit")
+        return Goal("port", declared.name, True)
+    network_id = foundation.network_id(wanted, seen, network)
+    subnets = foundation.subnets(wanted, seen, network)
+    step = None
+    if wanted.is_permitted and group and network_id and seen.project and all(subnets):
+        step = CreatePort(
+            f"port:{declared.name}",
+            seen.project.id,
+            declared.name,
+            names.mark(wanted.document.name),
+            network_id,
+            tuple(subnet.id for subnet in subnets if subnet is not None),
+            group,
+        )
+    return Goal("port", declared.name, False, step)
+
+
+def is_in_use(port: SeenPort, seen: Observed) -> bool:
+    """A server that Nova still lists has the port; a device that is gone leaves its id behind at times."""
+    return any(server.id == port.device_id for server in seen.servers)
+
+
+def _missing(wanted: Wanted, seen: Observed, node: NodeRecord, role: NodeRole, ports: list[SeenPort | None]) -> Goal:
+    """The goal of a server that is to be made, on ports that nothing else uses."""
+    flavor, image = wanted.catalog.flavor(role.flavor), wanted.catalog.image(role.image)
+    free = tuple(port.id for port in ports if port is not None and not port.device_id)
+    step = None
+    if wanted.is_permitted and seen.project and flavor and image and len(free) == len(ports) and not node.is_spent:
+        step = CreateServer(
+            f"server:{node.name}",
+            seen.project.id,
+            node.name,
+            flavor.id,
+            image.id,
+            free,
+            role.keypair,
+            role.user_data,
+            (
+                ("tresor_workspace", wanted.document.name),
+                ("tresor_generation", str(wanted.generation)),
+                ("tresor_role", role.name),
+            ),
+        )
+    return Goal("server", node.name, False, step, detail=f"{role.flavor}, {role.image}")
+
+
+def _present(node: NodeRecord, server: SeenServer, detail: str) -> Goal:
+    """The goal of a server that is there: one in ERROR goes once its failure is told, unless it was the last try."""
+    if server.status == "ERROR":
+        may_go = node.failed_server_id == server.id and not node.is_spent and not server.is_busy
+        step = DeleteServer(f"server:{server.id}", server.id) if may_go else None
+        return Goal("server", node.name, False, step, detail="failed")
+    if server.status in STOPPED and is_settled(server) and node.told_server_id != server.id:
+        return Goal("server", node.name, False, StartServer(f"start:{server.id}", server.id), detail="stopped")
+    return Goal("server", node.name, True, detail=detail)
+
+
+def _volumes(wanted: Wanted, seen: Observed) -> Iterator[Goal]:
+    """Attachments; a volume of a node that is not declared (any more) waits for storage to take it away."""
+    by_name = {node.name: node for node in wanted.nodes}
+    for name, volume_id, node_name in wanted.gates.volumes:
+        node = by_name.get(node_name)
+        if node is None or not any(volume.name == name for volume in wanted.document.storage.volumes):
+            continue
+        server = seen.server(node.name, node.server_id)
+        is_attached = server is not None and volume_id in server.volume_ids
+        step = None
+        if server is not None and seen.project and server.status == "ACTIVE" and is_settled(server):
+            step = AttachVolume(f"attach:{volume_id}", seen.project.id, server.id, volume_id)
+        yield Goal("attachment", f"{node.name}:{name}", is_attached, step)
+
+
+def _surplus(wanted: Wanted, seen: Observed) -> Iterator[Goal]:
+    """Our servers and ports that no declaration wants, or that are second of their name."""
+    document = wanted.document
+    kept_servers = {
+        server.id for node in wanted.nodes if (server := seen.server(node.name, node.server_id)) is not None
+    }
+    for server in sorted(seen.servers, key=lambda each: (each.name, each.id)):
+        if server.is_marked and server.id not in kept_servers:
+            yield Goal("surplus server", server.name, False, DeleteServer(f"server:{server.id}", server.id))
+    kept_ports = {port.id for declared in names.ports(document) if (port := seen.port(declared.name)) is not None}
+    for port in sorted(seen.ports, key=lambda each: (each.name, each.id)):
+        is_free = not port.is_network_own and not is_in_use(port, seen)
+        if port.is_marked and is_free and port.id not in kept_ports:
+            yield Goal("surplus port", port.name, False, DeletePort(f"port:{port.id}", port.id))
