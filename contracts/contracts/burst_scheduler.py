@@ -43,7 +43,10 @@ class PoolReady(Event):
 
 
 class PoolRemoved(Event):
-    """A deleted workspace's pool takes no more demand."""
+    """A workspace takes no more demand: it is being deleted, or its document has no burst section any more.
+
+    Told for every deleted workspace whose document had a burst section, also when its pool was never registered.
+    """
 
     type = "burst-scheduler.pool.removed"
 
@@ -54,6 +57,8 @@ class PoolRemoved(Event):
 
 
 class Pool(Part):
+    """One workspace's pool; money in the site's currency."""
+
     workspace: Identifier
     role: Identifier
     provider: Identifier
@@ -64,6 +69,8 @@ class Pool(Part):
 
 
 class PoolList(Answer):
+    """The pools that take demand, by workspace."""
+
     type = "burst-scheduler.pools.listed"
 
     pools: tuple[Pool, ...]

@@ -1,8 +1,8 @@
 """What storage is asked and tells: shares, volumes and who may use them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.chassis import chassis_messages
 from contracts.envelope import Answer, Event, Problem, Query
@@ -11,6 +11,11 @@ from contracts.identifiers import Generation, Identifier, ResourceId
 
 OWNER = "storage"
 CHASSIS = chassis_messages(OWNER)
+
+NodeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=90)]
+"""`<workspace>-<role>-<n>`."""
+AccessRule = Annotated[str, StringConstraints(max_length=300)]
+"""Who may use a share and how: `<kind>:<who> <level>`, such as `cephx:openhpc_login rw` or `ip:10.42.0.0/24 ro`."""
 
 
 class Part(BaseModel):
@@ -33,7 +38,7 @@ class ReadyVolume(Part):
 
     name: Identifier
     volume_id: ResourceId
-    node: Identifier
+    node: NodeName
 
 
 class StorageReady(Event):
@@ -62,7 +67,7 @@ class StorageReady(Event):
 
 
 class StorageFailed(Event):
-    """Storage can't be made as the document says."""
+    """Storage can't be made, kept or removed as asked; what exists stays until the document or the cloud changes."""
 
     type = "storage.workspace.failed"
 
@@ -96,30 +101,51 @@ class AccessDrifted(Event):
     workspace: Identifier
     generation: Generation
     share: Identifier
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
+    added: tuple[AccessRule, ...]
+    """What is there and should not be."""
+    removed: tuple[AccessRule, ...]
+    """What should be there and is not."""
     repairing: bool
 
     example = {
         "workspace": WORKSPACE,
         "generation": 1,
         "share": "home",
-        "added": ["cephx:mallory"],
+        "added": ["cephx:mallory rw"],
         "removed": [],
         "repairing": True,
     }
 
 
+class AccessRepaired(Event):
+    """Who may use the share is as the document says again."""
+
+    type = "storage.access.repaired"
+
+    workspace: Identifier
+    generation: Generation
+    share: Identifier
+    seconds_since_detection: Annotated[float, Field(ge=0)]
+
+    example = {"workspace": WORKSPACE, "generation": 1, "share": "home", "seconds_since_detection": 1.2}
+
+
 class StorageShown(Answer):
+    """What storage knows of a workspace; `making` until everything of the latest document is there."""
+
     type = "storage.workspace.shown"
 
     workspace: Identifier
     state: Literal["absent", "making", "ready", "failed", "releasing", "released"]
+    generation: Annotated[int, Field(ge=0)] = 0
+    """Of the document that the state is about."""
     shares: tuple[ReadyShare, ...] = ()
     volumes: tuple[ReadyVolume, ...] = ()
     problems: tuple[Problem, ...] = ()
+    staleness_seconds: Annotated[float, Field(ge=0)] = 0.0
+    """The bound on the age of what is known of access rules, of whose changes Manila tells nobody: the scan's period."""
 
-    example = {"workspace": WORKSPACE, "state": "ready"}
+    example = {"workspace": WORKSPACE, "state": "ready", "generation": 1, "staleness_seconds": 45.0}
 
 
 class ShowStorage(Query):
@@ -133,4 +159,13 @@ class ShowStorage(Query):
     example = {"workspace": WORKSPACE}
 
 
-MESSAGES = (StorageReady, StorageFailed, StorageReleased, AccessDrifted, ShowStorage, StorageShown, *CHASSIS)
+MESSAGES = (
+    StorageReady,
+    StorageFailed,
+    StorageReleased,
+    AccessDrifted,
+    AccessRepaired,
+    ShowStorage,
+    StorageShown,
+    *CHASSIS,
+)

@@ -33,16 +33,15 @@ _HINTS = (
     b"s_key",
     b"e_key",
     b"psk",
-    b'oken\\": \\"',
-    b"oken_info",
+    b"token",
     b"gaaaaa",
     b"eyj",
     b"redential",
     b"blob",
 )
 _CONTEXT_HINTS = (b'oken\\": \\"', b'oken_info\\": {', b"gAAAAA")
-_TOKEN_KEY = re.compile(rb'oken\\*"\s*:\s*[^\s,}n]')
-"""A key that ends in `token` with a value other than null, in either format and spacing."""
+_NO_TOKEN = (b'auth_token\\": null', b'auth_token": null', b'token_info\\": null', b'token_info": null')
+"""How every caller's context says that it carries no token."""
 
 
 def may_hold_secret(payload: bytes, context: bytes) -> bool:
@@ -61,9 +60,9 @@ def may_hold_secret(payload: bytes, context: bytes) -> bool:
 def is_suspicious(body: bytes) -> bool:
     """The same for a whole body, whoever wrote it, in either of oslo's formats."""
     lowered = body.lower()
-    if any(hint in lowered for hint in _HINTS if hint not in (b"oken_info",)):
+    if b"\\u" in lowered or any(hint in lowered for hint in _HINTS if hint != b"token"):
         return True
-    return b"\\u" in lowered or _TOKEN_KEY.search(body) is not None
+    return lowered.count(b"token") != sum(lowered.count(absent) for absent in _NO_TOKEN)
 
 
 @lru_cache(maxsize=8192)

@@ -1,0 +1,153 @@
+"""Consuming Tresor's own bus with FastStream, under a supervisor that rebuilds everything when anything is amiss.
+
+Layers that reconnect by themselves lose consumers without a word; so the broker is asked every few seconds whether
+it still sees ours, on a connection of our own, and whenever it doesn't, all of it is built anew.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic
+
+import aio_pika
+from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
+from aiormq.abc import FieldTable
+from contracts.envelope import SIGNATURE_HEADER
+from faststream import AckPolicy
+from faststream.rabbit import Channel, RabbitBroker, RabbitMessage, RabbitQueue
+
+from shared.intake import Delivery, Intake
+from shared.queries import Queries
+from shared.runtime import Runtime
+from shared.telemetry import logger
+from shared.topology import Queue, declare
+from shared.work import C
+
+WATCH_SECONDS = 2.0
+LONGEST_BACK_OFF_SECONDS = 5.0
+TIMEOUT_SECONDS = 10.0
+HEARTBEAT_SECONDS = 12
+
+
+async def connect(url: str, name: str) -> AbstractConnection:
+    """A plain connection that does not reconnect by itself: whoever holds it decides what a loss means."""
+    properties: FieldTable = {"connection_name": name}
+    return await aio_pika.connect(
+        f"{url}{'&' if '?' in url else '?'}heartbeat={HEARTBEAT_SECONDS}",
+        timeout=TIMEOUT_SECONDS,
+        client_properties=properties,
+    )
+
+
+def _delivery(message: AbstractIncomingMessage, kind: Any) -> Delivery:
+    signature = message.headers.get(SIGNATURE_HEADER)
+    return Delivery(kind, message.body, signature if isinstance(signature, str) else None, message.user_id)
+
+
+class Bus(Generic[C]):
+    """A service's consumers."""
+
+    def __init__(self, runtime: Runtime[C], url: str, queues: tuple[Queue, ...], prefetch: int) -> None:
+        self._runtime = runtime
+        self._url = url
+        self._queues = queues
+        self._prefetch = prefetch
+        self._intake = Intake(runtime)
+        self._queries = Queries(runtime)
+        self.connected = asyncio.Event()
+        """Set while the broker sees our consumers."""
+
+    async def run(self) -> None:
+        """Consume, for ever."""
+        intake = asyncio.create_task(self._intake.run())
+        pause = 0.2
+        try:
+            while True:
+                try:
+                    await self._session()
+                    pause = 0.2
+                except Exception as error:
+                    logger().warning(
+                        "bus.lost", error=f"{type(error).__name__}: {error}"[:300], retry_after_seconds=pause
+                    )
+                if intake.done():
+                    await intake
+                await self._runtime.clock.sleep(self._runtime.identity.ids.jittered(pause))
+                pause = min(2 * pause, LONGEST_BACK_OFF_SECONDS)
+        finally:
+            intake.cancel()
+
+    async def _session(self) -> None:
+        service = self._runtime.identity.service
+        watch = await connect(self._url, f"{service} watch")
+        broker = self._broker()
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                channel = await watch.channel()
+                await declare(channel, self._queues)
+                await broker.start()
+            self.connected.set()
+            self._runtime.wakes.all()
+            logger().info("bus.connected", queues=[queue.name for queue in self._queues])
+            await self._watch(watch)
+        finally:
+            self.connected.clear()
+            for closing in (broker.stop(), watch.close()):
+                with contextlib.suppress(Exception):
+                    await asyncio.wait_for(closing, 3)
+
+    async def _watch(self, connection: AbstractConnection) -> None:
+        """Returns when our consumers are not seen any more."""
+        closed = asyncio.Event()
+        connection.close_callbacks.add(lambda *_: closed.set())
+        while not closed.is_set():
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                channel = await connection.channel()
+                for queue in self._queues:
+                    seen = await channel.declare_queue(queue.name, passive=True)
+                    if not seen.declaration_result.consumer_count:
+                        raise ConnectionError(f"the broker sees no consumer on {queue.name}")
+                await channel.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(closed.wait(), WATCH_SECONDS)
+        raise ConnectionError("the connection was closed")
+
+    def _broker(self) -> RabbitBroker:
+        broker = RabbitBroker(
+            self._url,
+            timeout=TIMEOUT_SECONDS,
+            reconnect_interval=3600,  # the supervisor is quicker, and builds all of it
+            logger=None,
+        )
+        handlers: dict[str, Callable[[AbstractIncomingMessage], Awaitable[None]]] = {
+            "commands": self._command,
+            "events": self._event,
+            "queries": self._queries.take,
+        }
+        for queue in self._queues:
+            self._subscribe(broker, queue, handlers[queue.name.rsplit(".", 1)[1]])
+        return broker
+
+    def _subscribe(
+        self, broker: RabbitBroker, queue: Queue, handler: Callable[[AbstractIncomingMessage], Awaitable[None]]
+    ) -> None:
+        async def raw(message: RabbitMessage) -> bytes:
+            return message.body
+
+        @broker.subscriber(
+            RabbitQueue(queue.name, declare=False),
+            channel=Channel(prefetch_count=self._prefetch),
+            ack_policy=AckPolicy.MANUAL,
+            decoder=raw,
+            no_reply=True,
+        )
+        async def consume(body: bytes, message: RabbitMessage) -> None:
+            await handler(message.raw_message)
+
+    async def _command(self, message: AbstractIncomingMessage) -> None:
+        await self._intake.store(_delivery(message, "command"))
+        await message.ack()
+
+    async def _event(self, message: AbstractIncomingMessage) -> None:
+        await self._intake.store(_delivery(message, "event"))
+        await message.ack()

@@ -1,0 +1,185 @@
+"""The door to OpenStack: openstacksdk in a few threads, its errors sorted by what is to be done about them.
+
+Writes are never retried here: a write whose answer was lost is Unknown, and its caller looks before it tries again.
+"""
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import openstack.config
+import openstack.exceptions as sdk
+from keystoneauth1 import exceptions as auth
+from keystoneauth1 import session as keystone_session
+from openstack.connection import Connection
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from shared import metrics
+from shared.clock import Clock
+from shared.errors import CloudError, Configuration, Conflict, Forbidden, Invalid, NotFound, Transient, Unknown
+from shared.telemetry import cleaned
+
+T = TypeVar("T")
+
+REQUEST_ID_HEADER = "X-OpenStack-Request-ID"
+LARGEST_RETRY_AFTER_SECONDS = 300.0
+MAX_PROJECT_CONNECTIONS = 256
+_MIGHT_HAVE_HAPPENED = (502, 504)
+"""A proxy gave up waiting: the service behind it may still do it."""
+
+_request = threading.local()
+
+
+class _Session(keystone_session.Session):
+    """Carries the request id of the call being made, so that OpenStack's logs and notifications name it."""
+
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        request_id = getattr(_request, "request_id", None)
+        if request_id:
+            kwargs["headers"] = {**(kwargs.get("headers") or {}), REQUEST_ID_HEADER: request_id}
+        return super().request(*args, **kwargs)
+
+
+class Cloud:
+    """One cloud, as one service user."""
+
+    def __init__(
+        self,
+        cloud_name: str,
+        clouds_path: Path | None,
+        clock: Clock,
+        *,
+        threads: int = 12,
+        timeout_seconds: float = 60.0,
+    ) -> None:
+        self._name = cloud_name
+        self._clock = clock
+        self._threads = threads
+        self._timeout_seconds = timeout_seconds
+        self._files = [str(clouds_path)] if clouds_path else None
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="cloud")
+        self._slots = asyncio.Semaphore(threads)
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._projects: OrderedDict[str, Connection] = OrderedDict()
+
+    async def call(
+        self, fn: Callable[[Connection], T], *, request_id: str | None = None, project_id: str | None = None
+    ) -> T:
+        """What `fn` returns, run in a thread with a connection.
+
+        A call with a `request_id` is a write: it carries the id, and a lost answer raises Unknown. `project_id`
+        rescopes the token to that project, in which the service's user must have a role. Raises CloudError.
+        """
+        began = self._clock.monotonic_seconds()
+        outcome = "done"
+        try:
+            async with self._slots:
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._executor, self._run, fn, request_id, project_id
+                )
+        except CloudError as error:
+            outcome = type(error).__name__.lower()
+            raise
+        finally:
+            metrics.CLOUD_CALLS.labels(outcome).inc()
+            metrics.CLOUD_SECONDS.observe(self._clock.monotonic_seconds() - began)
+
+    def _run(self, fn: Callable[[Connection], T], request_id: str | None, project_id: str | None) -> T:
+        _request.request_id = request_id
+        try:
+            connection = self._connect()
+            if project_id is not None:
+                connection = self._rescoped(connection, project_id)
+            return fn(connection)
+        except CloudError:
+            raise
+        except (sdk.SDKException, auth.ClientException) as error:
+            raise classified(error, is_write=request_id is not None) from error
+        finally:
+            _request.request_id = None
+
+    def _connect(self) -> Connection:
+        with self._lock:
+            if self._connection is None:
+                try:
+                    config = openstack.config.OpenStackConfig(
+                        config_files=self._files, session_constructor=_Session, load_envvars=False, pw_func=None
+                    )
+                    region = config.get_one(cloud=self._name, api_timeout=self._timeout_seconds)
+                except sdk.ConfigException as error:
+                    raise Configuration(f"cloud '{self._name}': {error}; check TRESOR_CLOUDS_PATH") from None
+                connection = Connection(config=region)
+                connection.authorize()
+                self._connection = connection
+            return self._connection
+
+    def _rescoped(self, connection: Connection, project_id: str) -> Connection:
+        with self._lock:
+            found = self._projects.pop(project_id, None)
+            if found is None:
+                found = connection.connect_as_project({"id": project_id})
+                while len(self._projects) >= MAX_PROJECT_CONNECTIONS:
+                    self._projects.popitem(last=False)
+            self._projects[project_id] = found
+            return found
+
+    def forget_project(self, project_id: str) -> None:
+        """Drop the token for a project that is gone, or whose roles have changed."""
+        with self._lock:
+            self._projects.pop(project_id, None)
+
+    def close(self) -> None:
+        """End the threads; what they are doing ends by itself."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def classified(error: Exception, *, is_write: bool) -> CloudError:
+    """OpenStack's error as ours. The text is OpenStack's own, bounded and cleaned."""
+    said = cleaned(str(error))[:1000]
+    status = getattr(error, "status_code", None) or getattr(error, "http_status", None)
+    request_id = str(getattr(error, "request_id", "") or "")
+    named: dict[str, Any] = {"status": status, "request_id": request_id}
+    if status in (401, 403):
+        return Conflict(said, **named, is_quota=True) if "quota" in said.lower() else Forbidden(said, **named)
+    if status == 404 or isinstance(error, sdk.NotFoundException):
+        return NotFound(said, **named)
+    if status in (409, 412):
+        return Conflict(said, **named, is_quota="quota" in said.lower())
+    if status == 413:  # Nova and Cinder of old say over quota so
+        return Conflict(said, **named, is_quota=True)
+    if status in (429, 503):
+        return Transient(said, **named, retry_after_seconds=_retry_after_seconds(error))
+    if status in _MIGHT_HAVE_HAPPENED and is_write:
+        return Unknown(said, **named)
+    if status is not None and 400 <= status < 500:
+        return Invalid(said, **named)
+    if status is not None or _never_sent(error) or not is_write:
+        return Transient(said, **named)
+    return Unknown(said, **named)
+
+
+def _retry_after_seconds(error: Exception) -> float | None:
+    response = getattr(error, "response", None)
+    text = response.headers.get("Retry-After", "") if response is not None else ""
+    return min(float(text), LARGEST_RETRY_AFTER_SECONDS) if text.isdigit() else None
+
+
+def _never_sent(error: BaseException) -> bool:
+    """Whether the connection was never made, so that nothing can have come of the request."""
+    return any(isinstance(one, (NewConnectionError, ConnectTimeoutError)) for one in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    waiting: list[Any] = [error]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]

@@ -1,0 +1,118 @@
+"""Calls that change the cloud: told of before, settled after, never made twice on an unknown outcome (I2, I13)."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from contracts.envelope import EffectRecorded
+
+from shared import metrics
+from shared.clock import Clock, Ids
+from shared.errors import LeaseLost, Unknown, Unsettled
+from shared.telemetry import cleaned, span
+from shared.work import Work
+
+UNSETTLED_SECONDS = 30.0
+"""How long an unanswered call may still take effect: OpenStack's own services give up on a request within it."""
+
+_OPEN = """
+SELECT intent_id::text, sent_at FROM intent WHERE marker = $1 AND step = $2 AND state IN ('sent', 'unknown')
+ORDER BY sent_at DESC LIMIT 1
+"""
+_SEND = """
+INSERT INTO intent (intent_id, key, step, marker, request_id, fence, state, sent_at) VALUES ($1, $2, $3, $4, $5, $6, 'sent', $7)
+"""
+_SETTLE = "UPDATE intent SET state = $2, resource_id = $3, error = $4, settled_at = $5 WHERE intent_id = $1"
+_SETTLE_OPEN = """
+UPDATE intent SET state = $3, resource_id = $4, error = $5, settled_at = $6
+WHERE marker = $1 AND step = $2 AND state IN ('sent', 'unknown')
+"""
+
+
+class EffectTurn(Protocol):
+    """What an effect needs of a turn."""
+
+    key: str
+    lane: tuple[int, int]
+
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def ids(self) -> Ids: ...
+    def transaction(self) -> AbstractAsyncContextManager[Work[Any]]: ...
+    def surely_ours(self) -> bool: ...
+
+
+async def make_effect(
+    turn: EffectTurn,
+    message: type[EffectRecorded],
+    step: str,
+    marker: str,
+    call: Callable[[str], Awaitable[str | None]],
+    *,
+    find: Callable[[], Awaitable[str | None]] | None,
+    workspace: str,
+    repeatable: bool,
+) -> str | None:
+    """See `handlers.Turn.effect`."""
+    async with turn.transaction() as work:
+        before = await work.connection.fetchrow(_OPEN, marker, step)
+    if before is not None:
+        adopted = await _settle_former(turn, step, marker, before["sent_at"], find, repeatable)
+        if adopted is not None:
+            return adopted
+    intent_id, request_id = turn.ids.uuid(), turn.ids.request_id()
+    async with turn.transaction() as work:
+        await work.connection.execute(_SEND, intent_id, turn.key, step, marker, request_id, turn.lane[1], work.now)
+    if not turn.surely_ours():
+        raise LeaseLost(f"the lease on {turn.key} ended before {step}")
+    began = turn.clock.monotonic_seconds()
+    resource_id: str | None = None
+    failure: Exception | None = None
+    with span(f"effect {step}", marker=marker, request_id=request_id):
+        try:
+            resource_id = await call(request_id)
+        except Exception as error:
+            failure = error
+    state = "done" if failure is None else "unknown" if isinstance(failure, Unknown) else "failed"
+    said = cleaned(f"{type(failure).__name__}: {failure}")[:1000] if failure else ""
+    metrics.EFFECTS.labels(step, state).inc()
+    async with turn.transaction() as work:
+        await work.connection.execute(_SETTLE, intent_id, state, resource_id, said or None, work.now)
+        work.emit(
+            message(
+                workspace=workspace,
+                step=step,
+                marker=marker,
+                request_id=request_id,
+                outcome=state,
+                resource_id=resource_id,
+                error=said,
+                duration_seconds=turn.clock.monotonic_seconds() - began,
+            )
+        )
+    if failure is not None:
+        raise failure
+    return resource_id
+
+
+async def _settle_former(
+    turn: EffectTurn,
+    step: str,
+    marker: str,
+    sent_at: datetime,
+    find: Callable[[], Awaitable[str | None]] | None,
+    repeatable: bool,
+) -> str | None:
+    """Find out what became of a call without an answer. Raises Unsettled while it may still take effect."""
+    found = await find() if find is not None else None
+    age = turn.now - sent_at
+    if found is None and not repeatable and age < timedelta(seconds=UNSETTLED_SECONDS):
+        raise Unsettled(marker, UNSETTLED_SECONDS - age.total_seconds())
+    async with turn.transaction() as work:
+        state, said = ("done", None) if found is not None else ("failed", "nothing was found of it")
+        await work.connection.execute(_SETTLE_OPEN, marker, step, state, found, said, work.now)
+    return found

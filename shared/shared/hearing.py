@@ -1,0 +1,75 @@
+"""OpenStack's notifications, from the firehose's batches to a service's handlers, one transaction a batch."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Generic
+
+from shared import metrics
+from shared.db import INTERRUPTED, LOST, RACED
+from shared.intake import quarantine
+from shared.notifications.decode import decode
+from shared.notifications.raw import BrokenNotification, Raw
+from shared.notifications.scan import scan
+from shared.runtime import Runtime
+from shared.telemetry import cleaned, logger
+from shared.work import C, Work
+
+
+class Hearing(Generic[C]):
+    """The firehose's sink: returns once the batch is committed, so that it may be acknowledged."""
+
+    def __init__(self, runtime: Runtime[C]) -> None:
+        self._runtime = runtime
+
+    async def take(self, batch: Sequence[Raw]) -> None:
+        """Hand the batch to the handlers; waits for the database as long as it takes."""
+        while True:
+            try:
+                async with self._runtime.work(hint=True) as work:
+                    await self._handle(batch, work)
+                return
+            except RACED:
+                continue
+            except LOST as error:
+                logger().warning("hearing.database-lost", error=str(error) or type(error).__name__)
+                await self._runtime.clock.sleep(0.5)
+            except Exception as error:
+                if len(batch) == 1:
+                    await self._set_aside(batch[0], error)
+                    return
+                for raw in batch:  # one of them is at fault: the others must not suffer for it
+                    await self.take([raw])
+                return
+
+    async def _handle(self, batch: Sequence[Raw], work: Work[C]) -> None:
+        handlers = self._runtime.handlers
+        if handlers.notification_sink is not None:
+            await handlers.notification_sink(batch, work)
+            return
+        for raw in batch:
+            heading = scan(raw)
+            wanted = [handler for prefixes, handler in handlers.notifications if heading.is_about(*prefixes)]
+            if wanted:
+                notification = decode(raw)
+                for handler in wanted:
+                    await handler(notification, work)
+
+    async def _set_aside(self, raw: Raw, error: Exception) -> None:
+        metrics.NOTIFICATIONS_BROKEN.inc()
+        if not isinstance(error, BrokenNotification):
+            logger().exception("hearing.failed")
+        detail = cleaned(f"{type(error).__name__}: {error}")[:1000]
+        while True:
+            try:
+                async with self._runtime.work() as work:
+                    await quarantine(work, raw.body, f"openstack:{raw.exchange}", "bad-notification", detail)
+                    work.emit(
+                        self._runtime.handlers.chassis.refused(
+                            reason="bad-notification",
+                            detail=detail,
+                            digest=f"sha256:{hashlib.sha256(raw.body).hexdigest()}",
+                        )
+                    )
+                return
+            except INTERRUPTED:
+                await self._runtime.clock.sleep(0.5)

@@ -1,0 +1,37 @@
+"""Every metric's name, once. Labels are few and bounded: a message type, a step, a state; never an id."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+# Intake: what came from Tresor's own bus.
+MESSAGES_STORED = Counter("tresor_messages_stored_total", "Messages stored before they were acknowledged.", ["kind"])
+MESSAGES_REPEATED = Counter("tresor_messages_repeated_total", "Deliveries of what was stored already.", ["kind"])
+MESSAGES_REFUSED = Counter("tresor_messages_refused_total", "Input that is no message for this service.", ["reason"])
+SEQUENCE_GAPS = Counter(
+    "tresor_sequence_gaps_total", "Gaps in a producer's events; each asks for a resend.", ["producer"]
+)
+
+# Lanes: what is worked on.
+MESSAGE_SECONDS = Histogram(
+    "tresor_message_seconds", "A handler's transaction, from begin to commit.", ["type"], buckets=_SECONDS
+)
+MESSAGES_PARKED = Counter("tresor_messages_parked_total", "Messages set aside after too many failures.", ["type"])
+RECONCILE_SECONDS = Histogram("tresor_reconcile_seconds", "One look at one key.", ["outcome"], buckets=_SECONDS)
+DIRTY_KEYS = Gauge("tresor_dirty_keys", "Keys waiting to be looked at.")
+OLDEST_DIRTY_SECONDS = Gauge("tresor_oldest_dirty_key_seconds", "How long the oldest due key has waited.")
+LANES_HELD = Gauge("tresor_lanes_held", "Buckets that this replica leases.")
+SCAN_SECONDS = Gauge("tresor_scan_bound_seconds", "The bound on unseen change where OpenStack is silent.")
+
+# Relay: what is told.
+EVENTS_SENT = Counter("tresor_events_sent_total", "Events confirmed by the broker.")
+EVENTS_UNSENT = Gauge("tresor_events_unsent", "Events committed and not yet confirmed.")
+
+# OpenStack's notifications.
+NOTIFICATIONS = Counter("tresor_notifications_total", "Notifications taken in.", ["exchange"])
+NOTIFICATIONS_BROKEN = Counter("tresor_notifications_broken_total", "Notifications that could not be decoded.")
+
+# OpenStack's APIs.
+CLOUD_CALLS = Counter("tresor_cloud_calls_total", "Calls to OpenStack by outcome.", ["outcome"])
+CLOUD_SECONDS = Histogram("tresor_cloud_call_seconds", "Calls to OpenStack.", buckets=_SECONDS)
+EFFECTS = Counter("tresor_effects_total", "Calls that change the cloud.", ["step", "outcome"])

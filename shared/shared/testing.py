@@ -1,0 +1,302 @@
+"""For tests: keys, a keyring, services in this process or as processes, and an operator, on a real broker and database."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage
+from contracts.envelope import (
+    COMMANDS_EXCHANGE,
+    CONTENT_TYPE,
+    EVENTS_EXCHANGE,
+    QUERIES_EXCHANGE,
+    SIGNATURE_HEADER,
+    Answer,
+    Command,
+    CommandEnvelope,
+    Event,
+    EventEnvelope,
+    Query,
+    Role,
+)
+from pydantic import SecretStr
+
+from shared.clock import Clock, Ids, SystemClock
+from shared.handlers import Handlers
+from shared.service import Service
+from shared.settings import ServiceSettings
+from shared.signing import PublicKey, Signer, generate, write_keyring, write_private
+from shared.topology import declare
+
+M = TypeVar("M", bound=Event)
+SERVICES = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")
+PATIENCE_SECONDS = 30.0
+
+
+class Keys:
+    """Keys of the five services and of three people, in a folder, with their keyring."""
+
+    PEOPLE = {
+        "ana": frozenset({Role.OPERATOR}),
+        "sam": frozenset({Role.SECURITY_OFFICER}),
+        "ada": frozenset({Role.AUDITOR}),
+    }
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.folder = folder
+        self.keyring_path = folder / "keyring.json"
+        self._clock = clock
+        self.keys: dict[str, PublicKey] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        for service in SERVICES:
+            self.add(service, frozenset({Role.SERVICE}))
+        for person, roles in self.PEOPLE.items():
+            self.add(person, roles)
+
+    def add(self, holder: str, roles: frozenset[Role], workspaces: tuple[str, ...] = ("*",), days: int = 1) -> None:
+        """A new key for `holder`, in the ring."""
+        jwk, public = generate(holder)
+        path = self.folder / f"{holder}.jwk"
+        path.unlink(missing_ok=True)
+        write_private(path, jwk)
+        now = self._clock.now()
+        self.keys[holder] = PublicKey(
+            kid=holder, holder=holder, roles=roles, workspaces=workspaces, public=public,
+            not_before=now - timedelta(hours=1), not_after=now + timedelta(days=days),
+        )  # fmt: skip
+        write_keyring(self.keyring_path, tuple(self.keys.values()))
+
+    def path(self, holder: str) -> Path:
+        """The private key's file."""
+        return self.folder / f"{holder}.jwk"
+
+    def signer(self, holder: str) -> Signer:
+        """Signs as `holder`."""
+        return Signer.load(self.path(holder))
+
+
+class Tap:
+    """Hears every event on the bus from the moment it is opened."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self._new = asyncio.Condition()
+
+    async def take(self, message: AbstractIncomingMessage) -> None:
+        async with self._new:
+            self.events.append(json.loads(message.body))
+            self._new.notify_all()
+        await message.ack()
+
+    def of(self, kind: type[M], workspace: str | None = None) -> list[M]:
+        """The events of that type so far, in order, once each."""
+        found = {
+            event["id"]: event
+            for event in self.events
+            if event["type"] == kind.type and (workspace is None or event["subject"] == workspace)
+        }
+        return [kind.model_validate(event["data"]) for event in found.values()]
+
+    async def until(
+        self,
+        kind: type[M],
+        *,
+        workspace: str | None = None,
+        where: Callable[[M], bool] = lambda _: True,
+        seconds: float = PATIENCE_SECONDS,
+    ) -> M:
+        """The first event of that type that fits; waits for it. Raises TimeoutError saying what did come."""
+        async with self._new:
+            try:
+                async with asyncio.timeout(seconds):
+                    while True:
+                        for event in self.of(kind, workspace):
+                            if where(event):
+                                return event
+                        await self._new.wait()
+            except TimeoutError:
+                seen = [f"{event['type']}({event['subject']})" for event in self.events[-40:]]
+                raise TimeoutError(f"no {kind.type} after {seconds} s; last seen: {seen}") from None
+
+
+class Site:
+    """One deployment for one test: keys, broker, database, services, an operator and a tap."""
+
+    def __init__(
+        self,
+        folder: Path,
+        url_of: Callable[[str], str],
+        dsn_of: Callable[[str], str],
+        admin_url: str,
+        *,
+        openstack_url_of: Callable[[str], str] | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self.ids = ids or Ids()
+        self.folder = folder
+        self.keys = Keys(folder / "keys", self.clock)
+        self.site_path = folder / "site.yaml"
+        if not self.site_path.exists():
+            self.site_path.write_text("name: test-site\n")
+        self._url_of = url_of
+        self._dsn_of = dsn_of
+        self._admin_url = admin_url
+        self._openstack_url_of = openstack_url_of
+        self._services: list[Service[Any]] = []
+        self._sequences: dict[tuple[str, str], int] = {}
+        self.tap = Tap()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Site"]:
+        """Connect the tap and the operator; at the end stop every service that was started."""
+        self._connection = await aio_pika.connect_robust(self._admin_url)
+        self._channel = await self._connection.channel(on_return_raises=True)
+        await declare(self._channel, ())
+        queue = await self._channel.declare_queue(f"tresor.operator.tap-{self.ids.uuid()[:8]}", auto_delete=True)
+        await queue.bind(EVENTS_EXCHANGE, "#")
+        await queue.consume(self.tap.take)
+        try:
+            yield self
+        finally:
+            for service in reversed(self._services):
+                with contextlib.suppress(Exception):
+                    await service.stop()
+            await self._connection.close()
+
+    def settings(self, service: str, **more: Any) -> dict[str, Any]:
+        """What that service's settings are here."""
+        made: dict[str, Any] = {
+            "amqp_url": SecretStr(self._url_of(service)),
+            "database_dsn": SecretStr(self._dsn_of(service)),
+            "keyring_path": self.keys.keyring_path,
+            "signing_key_path": self.keys.path(service),
+            "site_path": self.site_path,
+            "mode": "enforce",
+            **more,
+        }
+        if self._openstack_url_of is not None:
+            made.setdefault("openstack_amqp_url", SecretStr(self._openstack_url_of(service)))
+        return made
+
+    def environment(self, service: str, **more: Any) -> dict[str, str]:
+        """The same as environment variables, for a service as a process of its own."""
+        plain = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            for name, value in self.settings(service, **more).items()
+        }
+        return {f"TRESOR_{name.upper()}": value for name, value in plain.items()}
+
+    async def start(
+        self,
+        handlers: Handlers[Any],
+        make_context: Callable[[Any, Any], Awaitable[Any]],
+        settings_class: type[ServiceSettings] = ServiceSettings,
+        **more: Any,
+    ) -> Service[Any]:
+        """Start a service in this process; returns when it consumes."""
+        settings = settings_class(**self.settings(handlers.service, **more))
+        service: Service[Any] = Service(settings, handlers, make_context, self.clock, self.ids)
+        await service.start()
+        self._services.append(service)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await service.bus.connected.wait()
+            await service.relay.connected.wait()
+        return service
+
+    async def stop(self, service: Service[Any]) -> None:
+        """Stop one that `start` started."""
+        self._services.remove(service)
+        await service.stop()
+
+    def command_envelope(self, message: Command | Query, holder: str, **fields: Any) -> CommandEnvelope:
+        """The envelope of a command or query of `holder`."""
+        now = self.clock.now()
+        message_id = self.ids.uuid()
+        made: dict[str, Any] = {
+            "id": message_id,
+            "type": message.type,
+            "source": f"tresor/{holder}" if holder in SERVICES else f"tresor/operator/{holder}",
+            "subject": message.aggregate,
+            "time": now,
+            "dataschema": f"tresor:{message.type}:{message.version}",
+            "correlationid": message_id,
+            "audience": message.owner(),
+            "notbefore": now,
+            "expiresat": now + timedelta(minutes=5),
+            "executeby": now + timedelta(minutes=5),
+            "data": message.model_dump(mode="json", by_alias=True),
+        }
+        return CommandEnvelope(**{**made, **fields})
+
+    async def publish(
+        self, exchange: str, key: str, body: bytes, signature: str | None, user: str, **properties: Any
+    ) -> None:
+        """Publish raw bytes as that broker user."""
+        connection = await aio_pika.connect(self._url_of(user))
+        async with connection:
+            channel = await connection.channel(on_return_raises=True)
+            headers: dict[str, Any] = {} if signature is None else {SIGNATURE_HEADER: signature}
+            message = aio_pika.Message(
+                body, content_type=CONTENT_TYPE, user_id=user, headers=headers,
+                delivery_mode=aio_pika.DeliveryMode.PERSISTENT, **properties,
+            )  # fmt: skip
+            found = await channel.get_exchange(exchange, ensure=False)
+            await found.publish(message, key, mandatory=True)
+
+    async def command(self, message: Command, holder: str = "ana", **fields: Any) -> str:
+        """Give a signed command; returns its id."""
+        envelope = self.command_envelope(message, holder, **fields)
+        body = envelope.model_dump_json(exclude_none=True).encode()
+        user = holder if holder in SERVICES else "operator"
+        await self.publish(COMMANDS_EXCHANGE, message.type, body, self.keys.signer(holder).sign(body), user)
+        return envelope.id
+
+    async def tell(self, message: Event, **fields: Any) -> str:
+        """Tell an event as its owner, which must not run here itself; returns its id."""
+        owner, aggregate = message.owner(), message.aggregate
+        sequence = self._sequences[owner, aggregate] = self._sequences.get((owner, aggregate), 0) + 1
+        event_id = self.ids.uuid()
+        made: dict[str, Any] = {
+            "id": event_id,
+            "type": message.type,
+            "source": f"tresor/{owner}",
+            "subject": aggregate,
+            "time": self.clock.now(),
+            "dataschema": f"tresor:{message.type}:{message.version}",
+            "correlationid": event_id,
+            "sequence": sequence,
+            "data": message.model_dump(mode="json", by_alias=True),
+        }
+        body = EventEnvelope(**{**made, **fields}).model_dump_json(exclude_none=True).encode()
+        await self.publish(EVENTS_EXCHANGE, message.type, body, self.keys.signer(owner).sign(body), owner)
+        return event_id
+
+    async def ask(self, query: Query, holder: str = "ana", seconds: float = PATIENCE_SECONDS) -> Answer:
+        """Ask a query; returns its answer. Raises AssertionError with the problems when it is refused."""
+        envelope = self.command_envelope(query, holder)
+        body = envelope.model_dump_json(exclude_none=True).encode()
+        answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        async def take(message: AbstractIncomingMessage) -> None:
+            await message.ack()
+            if not answered.done():
+                answered.set_result(message.body)
+
+        queue = await self._channel.declare_queue(f"tresor.operator.ask-{envelope.id[:8]}", auto_delete=True)
+        tag = await queue.consume(take)
+        await self.publish(
+            QUERIES_EXCHANGE, query.type, body, self.keys.signer(holder).sign(body), "operator",
+            reply_to=queue.name, correlation_id=envelope.id,
+        )  # fmt: skip
+        content = json.loads(await asyncio.wait_for(answered, seconds))
+        await queue.cancel(tag)
+        assert content["type"] == query.answer.type, content
+        return query.answer.model_validate(content["data"])

@@ -1,0 +1,255 @@
+"""One transaction of a service: what it changes, what it tells, and which keys it wants looked at, committed as one."""
+
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from contracts.chassis import ChassisMessages
+from contracts.envelope import (
+    COMMANDS_EXCHANGE,
+    EVENTS_EXCHANGE,
+    Command,
+    CommandEnvelope,
+    CommandOutcome,
+    Envelope,
+    Event,
+    EventEnvelope,
+    Message,
+    Problem,
+)
+
+from shared.clock import Clock, Ids
+from shared.db import Connection
+from shared.signing import Signer
+from shared.telemetry import traceparent
+
+C = TypeVar("C")
+
+BUCKETS = 64
+COMMAND_LIFETIME = timedelta(minutes=5)
+
+_MARK = """
+INSERT INTO dirty (key, bucket, due_at, marked_at, traceparent, correlation_id)
+SELECT * FROM unnest($1::text[], $2::smallint[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::uuid[])
+ON CONFLICT (key) DO UPDATE SET
+    version = dirty.version + 1,
+    due_at = CASE WHEN $7 AND dirty.attempts > 0 THEN dirty.due_at ELSE LEAST(dirty.due_at, excluded.due_at) END,
+    traceparent = coalesce(excluded.traceparent, dirty.traceparent),
+    correlation_id = coalesce(excluded.correlation_id, dirty.correlation_id)
+"""
+
+_NUMBER = """
+INSERT INTO stream (aggregate, sequence) VALUES ($1, $2)
+ON CONFLICT (aggregate) DO UPDATE SET sequence = stream.sequence + excluded.sequence
+RETURNING sequence
+"""
+
+_TELL = """
+INSERT INTO outbox (aggregate, sequence, event_id, bucket, type, exchange, body, signature, created_at)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::smallint[], $5::text[], $6::text[], $7::bytea[],
+                     $8::text[], $9::timestamptz[])
+"""
+
+_END_COMMAND = """
+UPDATE inbox SET state = $2, problems = $3, finished_at = $4
+WHERE message_id = $1 AND kind = 'command' AND state IN ('pending', 'held')
+RETURNING type, holder, aggregate, body
+"""
+
+
+def bucket_of(key: str) -> int:
+    """The lane that a key belongs to, the same in every process."""
+    return zlib.crc32(key.encode()) % BUCKETS
+
+
+def stream_of(message: Message) -> str:
+    """Where the message's number comes from; commands have numbers of their own, so that events have no gaps."""
+    return f"!{message.aggregate}" if isinstance(message, Command) else message.aggregate
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a service is on the bus: its name, its own messages, its signature."""
+
+    service: str
+    messages: ChassisMessages
+    signer: Signer
+    clock: Clock
+    ids: Ids
+
+    @property
+    def source(self) -> str:
+        return f"tresor/{self.service}"
+
+
+@dataclass
+class Work(Generic[C]):
+    """What a handler is given. Nothing that it does is seen by anybody before the commit."""
+
+    connection: Connection
+    identity: Identity
+    context: C
+    cause: Envelope | None = None
+    """What is being handled; None in a scan."""
+    holder: str = ""
+    """Who signed the command that is being handled."""
+    correlation_id: str | None = None
+    hint: bool = False
+    """Marks made here come from notifications or scans: they don't cut short the back-off of a key that keeps failing."""
+    held: bool = False
+    _told: list["_Told"] = field(default_factory=list)
+    _marked: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def now(self) -> datetime:
+        """The time of day, UTC."""
+        return self.identity.clock.now()
+
+    @property
+    def ids(self) -> Ids:
+        return self.identity.ids
+
+    def emit(self, *messages: Event | Command) -> None:
+        """Tell these, in this order, once the transaction has committed. Commands are signed for their owner."""
+        self._told.extend(
+            _Told(message, self._correlation(), self.cause.id if self.cause else None) for message in messages
+        )
+
+    def reconcile(self, key: str, after_seconds: float = 0.0) -> None:
+        """Have the key looked at, at the earliest after that long; marks of one key melt into one."""
+        due = self.now + timedelta(seconds=after_seconds)
+        self._marked[key] = min(due, self._marked.get(key, due))
+
+    def hold(self) -> None:
+        """The command being handled isn't finished by this transaction; a later one says applied, rejected or failed."""
+        self.held = True
+
+    async def applied(self, command_id: str) -> None:
+        """All that the command asked is so. Does nothing if the command has ended already."""
+        await self._end(command_id, "applied", self.identity.messages.applied, ())
+
+    async def rejected(self, command_id: str, problems: Iterable[Problem]) -> None:
+        """The command is refused; nothing was done for it."""
+        await self._end(command_id, "rejected", self.identity.messages.rejected, tuple(problems))
+
+    async def failed(self, command_id: str, problems: Iterable[Problem]) -> None:
+        """The command was begun and is given up."""
+        await self._end(command_id, "failed", self.identity.messages.failed, tuple(problems))
+
+    async def _end(
+        self, command_id: str, state: str, outcome: type[CommandOutcome], problems: tuple[Problem, ...]
+    ) -> None:
+        stored = json.dumps([problem.model_dump() for problem in problems]) if problems else None
+        row = await self.connection.fetchrow(_END_COMMAND, command_id, state, stored, self.now)
+        if row is None:
+            return
+        if self.correlation_id is None:
+            self.correlation_id = json.loads(row["body"])["correlationid"]
+        fields: dict[str, Any] = {"problems": problems} if "problems" in outcome.model_fields else {}
+        self.emit(
+            outcome(
+                command_id=command_id,
+                command_type=row["type"],
+                holder=row["holder"],
+                subject=row["aggregate"],
+                **fields,
+            )
+        )
+
+    async def flush(self) -> frozenset[int]:
+        """Write the marks and the events; the last thing before the commit, as it locks the aggregates' numbers.
+
+        Returns the buckets whose relay or lane has something to do.
+        """
+        buckets: set[int] = set()
+        if self._marked:
+            buckets |= await mark_dirty(
+                self.connection, self._marked, now=self.now, hint=self.hint, correlation_id=self._correlation()
+            )
+        if self._told:
+            buckets |= await self._tell()
+        return frozenset(buckets)
+
+    def _correlation(self) -> str | None:
+        return self.correlation_id or (self.cause.correlationid if self.cause else None)
+
+    async def _tell(self) -> set[int]:
+        groups: dict[str, list[_Told]] = {}
+        for told in self._told:
+            groups.setdefault(stream_of(told.message), []).append(told)
+        rows: list[tuple[Any, ...]] = []
+        for stream in sorted(groups):  # always in the same order, so that two transactions never lock crosswise
+            group = groups[stream]
+            last: int = await self.connection.fetchval(_NUMBER, stream, len(group))
+            rows += [self._row(told, stream, last - len(group) + 1 + index) for index, told in enumerate(group)]
+        await self.connection.execute(_TELL, *(list(column) for column in zip(*rows, strict=True)))
+        return {row[3] for row in rows}
+
+    def _row(self, told: "_Told", stream: str, sequence: int) -> tuple[Any, ...]:
+        now = self.now
+        event_id = self.ids.uuid()
+        message = told.message
+        shared: dict[str, Any] = {
+            "id": event_id,
+            "type": message.type,
+            "source": self.identity.source,
+            "subject": message.aggregate,
+            "time": now,
+            "dataschema": f"tresor:{message.type}:{message.version}",
+            "traceparent": traceparent(),
+            "correlationid": told.correlation_id or event_id,
+            "causationid": told.causation_id,
+            "data": message.model_dump(mode="json", by_alias=True),
+        }
+        envelope: Envelope
+        if isinstance(message, Command):
+            envelope = CommandEnvelope(
+                **shared,
+                audience=message.owner(),
+                notbefore=now,
+                expiresat=now + COMMAND_LIFETIME,
+                executeby=now + COMMAND_LIFETIME,
+            )
+            exchange = COMMANDS_EXCHANGE
+        else:
+            envelope = EventEnvelope(**shared, sequence=sequence)
+            exchange = EVENTS_EXCHANGE
+        body = envelope.model_dump_json(exclude_none=True).encode()
+        signature = self.identity.signer.sign(body)
+        return stream, sequence, event_id, bucket_of(stream), message.type, exchange, body, signature, now
+
+
+@dataclass(frozen=True)
+class _Told:
+    message: Message
+    correlation_id: str | None
+    causation_id: str | None
+
+
+async def mark_dirty(
+    connection: Connection,
+    due: dict[str, datetime],
+    *,
+    now: datetime,
+    hint: bool = False,
+    correlation_id: str | None = None,
+) -> set[int]:
+    """Have the keys looked at, at their times. Returns their buckets."""
+    keys = sorted(due)  # always in the same order, so that two transactions never lock crosswise
+    buckets = [bucket_of(key) for key in keys]
+    parent = traceparent()
+    count = len(keys)
+    await connection.execute(
+        _MARK,
+        keys,
+        buckets,
+        [due[key] for key in keys],
+        [now] * count,
+        [parent] * count,
+        [correlation_id] * count,
+        hint,
+    )
+    return set(buckets)
