@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bootstrap.console import Console, Lacking
+from bootstrap.package_sources import certificate_settings, pip_settings, uv_settings
 from bootstrap.pip import find_pip
 from bootstrap.places import CHECKOUT, LOCK, TOOLS, VENV
 
@@ -40,7 +41,7 @@ def ensure_environment(console: Console) -> None:
     _uv(uv, ["pip", "install", "--require-hashes", "-r", str(LOCK)])
     editable = [word for member in members() for word in ("--editable", str(member))]
     # The build backend is one of the locked packages: nothing unchecked is fetched to build our own.
-    _uv(uv, ["pip", "install", "--no-deps", "--no-build-isolation", *editable])
+    _uv(uv, ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation", *editable])
     _STAMP.write_text(stamp)
     console.step("the environment is ready")
 
@@ -51,7 +52,7 @@ def ensure_uv(console: Console) -> Path:
     if _runs(own):
         return own
     console.step("fetching uv")
-    find_pip(console).install(UV_REQUIREMENTS, TOOLS / "uv")
+    find_pip(console).install(UV_REQUIREMENTS, TOOLS / "uv", certificate_settings(console))
     if not _runs(own):
         raise Lacking(f"uv was installed into {TOOLS / 'uv'}, but {own} does not run on this machine")
     return own
@@ -90,7 +91,9 @@ def _compile(uv: Path, wanted: Sequence[str], output: Path, upgrade: bool) -> No
 
 
 def _uv(uv: Path, arguments: Sequence[str]) -> None:
-    environment = {**os.environ, "VIRTUAL_ENV": str(VENV), "UV_PYTHON_DOWNLOADS": "never", "UV_LINK_MODE": "copy"}
+    sources = {**certificate_settings(Console(quiet=True)), **uv_settings(pip_settings(sys.executable))}
+    own = {"VIRTUAL_ENV": str(VENV), "UV_PYTHON_DOWNLOADS": "never", "UV_LINK_MODE": "copy"}
+    environment = {**os.environ, **sources, **own}
     done = subprocess.run([str(uv), *arguments], cwd=CHECKOUT, env=environment, check=False)
     if done.returncode != 0:
         raise Lacking(

@@ -12,7 +12,6 @@ from bootstrap.debian import unpack_packages
 from bootstrap.places import TOOLS
 
 _DEBIAN_PACKAGES = ("python3-pip", "python3-setuptools", "python3-pkg-resources", "python3-wheel", "python3-distutils")
-_SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 @dataclass(frozen=True)
@@ -23,13 +22,13 @@ class Pip:
     environment: Mapping[str, str]
     origin: str
 
-    def install(self, requirements: Path, target: Path) -> None:
+    def install(self, requirements: Path, target: Path, certificates: Mapping[str, str]) -> None:
         """Install hash-checked requirements into a folder of their own. The environment's own settings for pip (index,
         mirror, proxy, certificates) hold. Raises Lacking with pip's words."""
         arguments = ["install", "--require-hashes", "--no-deps", "--only-binary=:all:", "--upgrade", "--target", str(target)]
         done = subprocess.run(
             [*self.command, *arguments, "-r", str(requirements)],
-            env={**os.environ, **self.environment},
+            env={**os.environ, **certificates, **self.environment},
             capture_output=True,
             text=True,
             check=False,
@@ -70,21 +69,10 @@ def _of_virtual_environment(python: str, tools: Path) -> Pip | None:
 
 def _of_debian(console: Console, python: str, tools: Path) -> Pip | None:
     root = unpack_packages(_DEBIAN_PACKAGES, tools / "pip" / "debian", console)
-    environment = {"PYTHONPATH": f"{root / 'usr/lib/python3/dist-packages'}:{root / 'usr/lib/python3.11'}"}
-    if not _SYSTEM_CERTIFICATES.exists() and not os.environ.get("PIP_CERT"):
-        environment["PIP_CERT"] = str(certificates(console, tools))
+    folders = (root / "usr/lib/python3/dist-packages", root / "usr/lib/python3.11")
+    environment = {"PYTHONPATH": ":".join(str(folder) for folder in folders)}
     command = (python, "-m", "pip")
     return Pip(command, environment, "Debian's package, unpacked") if _works(command, environment) else None
-
-
-def certificates(console: Console, tools: Path = TOOLS) -> Path:
-    """The certificates of Debian's ca-certificates, for a machine without them."""
-    bundle = tools / "certificates" / "bundle.pem"
-    if not bundle.exists():
-        root = unpack_packages(("ca-certificates",), tools / "certificates" / "debian", console)
-        parts = sorted((root / "usr/share/ca-certificates/mozilla").glob("*.crt"))
-        bundle.write_text("".join(part.read_text() for part in parts))
-    return bundle
 
 
 def _works(command: Sequence[str], environment: Mapping[str, str]) -> bool:
