@@ -1,0 +1,1 @@
+"""What security-monitor decides: values in, values out."""

@@ -1,0 +1,1 @@
+"""What security-monitor keeps in PostgreSQL."""

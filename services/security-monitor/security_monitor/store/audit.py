@@ -1,0 +1,128 @@
+"""The audit log in PostgreSQL: appended in batches, read in order, never changed."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+
+from contracts.audit import Entry, Head, Row, export_line, head_line
+from shared.db import Connection
+
+from security_monitor.domain.chain import STREAMS, extend, first_of_each
+
+COLUMNS = (
+    "stream",
+    "position",
+    "recorded_at",
+    "kind",
+    "type",
+    "message_id",
+    "source",
+    "occurred_at",
+    "request_id",
+    "global_request_id",
+    "project_id",
+    "workspace",
+    "redacted",
+    "body",
+    "link",
+)
+
+# One statement: what of the batch is new, and where the stream ends, which stays locked until the commit. The new
+# ones are named only when there are fewer than were offered.
+_OPEN = """
+WITH head AS (SELECT position, link FROM audit_head WHERE stream = $1 FOR UPDATE),
+added AS (INSERT INTO audit_identity SELECT unnest($2::bytea[]) FROM head ON CONFLICT DO NOTHING RETURNING identity)
+SELECT position, link, CASE WHEN (SELECT count(*) FROM added) = cardinality($2::bytea[]) THEN NULL
+                            ELSE ARRAY(SELECT identity FROM added) END AS added
+FROM head
+"""
+_CLOSE = "UPDATE audit_head SET position = $2, link = $3, recorded_at = $4 WHERE stream = $1"
+
+_READ = f"SELECT {', '.join(COLUMNS)} FROM audit_record WHERE stream = $1 AND position > $2 ORDER BY position LIMIT $3"  # noqa: S608
+_PAGE_ROWS = 500
+
+
+async def append(connection: Connection, stream: str, entries: Sequence[Entry], recorded_at: datetime) -> list[Row]:
+    """Append what is new of `entries`, in their order, within the caller's transaction. Returns the new rows.
+
+    An entry whose source and message id stand in the log already is left out. Raises ValueError for an entry that
+    can't be chained (a line feed in one of its names).
+    """
+    offered = first_of_each(entries)
+    if not offered:
+        return []
+    opened = await connection.fetchrow(_OPEN, stream, list(offered))
+    if opened is None:
+        raise ValueError(f"no audit stream {stream!r}")
+    added = opened["added"]
+    new = list(offered.values()) if added is None else _only(offered, added)
+    if not new:
+        return []
+    rows = extend(Head(stream, opened["position"], opened["link"]), new, recorded_at)
+    await connection.copy_records_to_table(
+        "audit_record",
+        columns=COLUMNS,
+        records=[(stream, row.position, recorded_at, *row.entry, row.link) for row in rows],
+    )
+    await connection.execute(_CLOSE, stream, rows[-1].position, rows[-1].link, recorded_at)
+    return rows
+
+
+def _only(offered: dict[bytes, Entry], added: Sequence[bytes]) -> list[Entry]:
+    kept = set(added)
+    return [entry for identity, entry in offered.items() if identity in kept]
+
+
+async def head(connection: Connection, stream: str) -> Head:
+    """Where the stream ends."""
+    found = await connection.fetchrow("SELECT position, link FROM audit_head WHERE stream = $1", stream)
+    if found is None:
+        raise ValueError(f"no audit stream {stream!r}")
+    return Head(stream, found["position"], found["link"])
+
+
+async def rows_after(connection: Connection, stream: str, position: int, limit: int = _PAGE_ROWS) -> list[Row]:
+    """At most `limit` rows behind that position, in order."""
+    found = await connection.fetch(_READ, stream, position, limit)
+    return [Row(row[0], row[1], row[2], Entry(*row[3:14]), row[14]) for row in found]
+
+
+async def read(connection: Connection, stream: str, *, after: int = 0, until: int | None = None) -> AsyncIterator[Row]:
+    """The stream's rows in order, up to where it ends at the beginning of the reading."""
+    last = (await head(connection, stream)).position if until is None else until
+    position = after
+    while position < last:
+        page = await rows_after(connection, stream, position, min(_PAGE_ROWS, last - position))
+        if not page:
+            return
+        for row in page:
+            yield row
+        position = page[-1].position
+
+
+async def export(connection: Connection, streams: Sequence[str] = STREAMS) -> AsyncIterator[str]:
+    """The log as JSON lines, each stream closed by its head; `contracts.audit.verify_export` checks them offline."""
+    for stream in streams:
+        end = await head(connection, stream)
+        async for row in read(connection, stream, until=end.position):
+            yield export_line(row)
+        yield head_line(end)
+
+
+async def ensure_partitions(connection: Connection, now: datetime, months_ahead: int = 2) -> list[str]:
+    """Make the partitions of this month and the next ones; returns those that were made.
+
+    Raises asyncpg.CheckViolationError when rows of such a month lie in the default partition already.
+    """
+    made = []
+    begin = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    for _ in range(months_ahead + 1):
+        end = (begin + timedelta(days=32)).replace(day=1)
+        name = f"audit_record_{begin:%Y_%m}"
+        if await connection.fetchval("SELECT to_regclass($1)", name) is None:
+            await connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF audit_record "
+                f"FOR VALUES FROM ('{begin.isoformat()}') TO ('{end.isoformat()}')"
+            )
+            made.append(name)
+        begin = end
+    return made

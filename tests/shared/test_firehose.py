@@ -1,0 +1,301 @@
+"""The firehose on a real broker: nothing acknowledged before it is durable, and everything built anew after a fault."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aio_pika
+import pytest
+
+from bootstrap.leases import BrokerLease, PrivateBrokerLease
+from shared.notifications import Binding, Firehose, QueueLimits, Raw, bindings_for
+from shared.notifications.firehose import Sink
+from shared.notifications.raw import MAX_BODY_BYTES
+
+SERVICE = "security-monitor"
+QUEUE = "tresor.security-monitor.notifications"
+PATIENCE_SECONDS = 20.0
+
+
+class Publisher:
+    """OpenStack's side: exchanges as oslo.messaging declares them, and bodies."""
+
+    def __init__(self, channel: aio_pika.abc.AbstractChannel) -> None:
+        self._channel = channel
+        self._exchanges: dict[str, aio_pika.abc.AbstractExchange] = {}
+
+    async def declare(self, exchange: str) -> None:
+        self._exchanges[exchange] = await self._channel.declare_exchange(exchange, aio_pika.ExchangeType.TOPIC)
+
+    async def publish(self, exchange: str, *names: str, routing_key: str = "notifications.info") -> None:
+        for name in names:
+            body = json.dumps({"message_id": name, "event_type": "compute.instance.update"}).encode()
+            message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+            await self._exchanges[exchange].publish(message, routing_key)
+
+    async def publish_bytes(self, exchange: str, body: bytes) -> None:
+        await self._exchanges[exchange].publish(aio_pika.Message(body), "notifications.info")
+
+
+@asynccontextmanager
+async def publisher(url: str) -> AsyncIterator[Publisher]:
+    connection = await aio_pika.connect(url)
+    async with connection:
+        yield Publisher(await connection.channel())
+
+
+class Collector:
+    """A sink that keeps what it is given, and fails or waits when told to."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Raw]] = []
+        self.failures = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def take(self, batch: list[Raw]) -> None:
+        await self.gate.wait()
+        if self.failures:
+            self.failures -= 1
+            raise OSError("the database is away")
+        self.batches.append(batch)
+
+    @property
+    def names(self) -> list[str]:
+        return [json.loads(raw.body)["message_id"] for batch in self.batches for raw in batch if raw.body]
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = PATIENCE_SECONDS) -> None:
+    async with asyncio.timeout(seconds):
+        while True:
+            found = condition()
+            if found if isinstance(found, bool) else await found:
+                return
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running(url: str, sink: Sink, *, prefetch: int = 2000) -> AsyncIterator[Firehose]:
+    firehose = Firehose(
+        url,
+        service=SERVICE,
+        sink=sink,
+        bindings=bindings_for(("nova", "neutron", "ironic")),
+        limits=QueueLimits(max_messages=1000),
+        prefetch=prefetch,
+        rebind_seconds=0.3,
+        liveness_seconds=1.0,
+    )
+    task = asyncio.create_task(firehose.run())
+    try:
+        yield firehose
+    finally:
+        firehose.stop()
+        await asyncio.wait_for(task, 10)
+
+
+async def ready_and_unacknowledged(url: str) -> tuple[int, int]:
+    """Ready messages, consumers."""
+    connection = await aio_pika.connect(url)
+    async with connection:
+        channel = await connection.channel()
+        found = await channel.declare_queue(QUEUE, passive=True)
+        return found.declaration_result.message_count or 0, found.declaration_result.consumer_count or 0
+
+
+async def test_everything_published_arrives_in_order(broker: BrokerLease) -> None:
+    url, collector = broker.openstack_url, Collector()
+    async with publisher(url) as cloud:
+        await cloud.declare("nova")
+        async with running(url, collector.take) as firehose:
+            await until(lambda: "nova" in firehose.bound and firehose.connected)
+            names = [f"m{number}" for number in range(300)]
+            await cloud.publish("nova", *names)
+            await cloud.publish("nova", "v", routing_key="versioned_notifications.error")
+            await cloud.publish("nova", "not ours", routing_key="conductor")
+            await until(lambda: len(collector.names) >= 301)
+            await until(lambda: firehose.acknowledged == 301)
+    assert collector.names == [*names, "v"]
+    first = collector.batches[0][0]
+    assert (first.exchange, first.routing_key, first.redelivered) == ("nova", "notifications.info", False)
+    assert await ready_and_unacknowledged(url) == (0, 0)
+
+
+async def test_as_the_service_with_its_own_grants(broker: BrokerLease) -> None:
+    collector = Collector()
+    async with publisher(broker.openstack_url) as cloud:
+        await cloud.declare("nova")
+        async with running(broker.openstack_url_of(SERVICE), collector.take) as firehose:
+            await until(lambda: "nova" in firehose.bound and firehose.connected)
+            await cloud.publish("nova", "a")
+            await until(lambda: collector.names == ["a"])
+
+
+async def test_an_exchange_that_appears_later_is_bound_and_none_is_declared(broker: BrokerLease) -> None:
+    url, collector = broker.openstack_url, Collector()
+    async with running(url, collector.take) as firehose, publisher(url) as cloud:
+        await until(lambda: firehose.connected)
+        assert firehose.bound == frozenset()
+        assert not {"nova", "neutron", "ironic"} & set(await asyncio.to_thread(broker.admin.exchanges, broker.openstack_vhost))
+        await cloud.declare("neutron")
+        await until(lambda: "neutron" in firehose.bound)
+        await cloud.publish("neutron", "n")
+        await until(lambda: collector.names == ["n"])
+
+
+async def test_an_exchange_that_was_made_anew_is_bound_again(broker: BrokerLease) -> None:
+    url, collector = broker.openstack_url, Collector()
+    async with publisher(url) as cloud, running(url, collector.take) as firehose:
+        await cloud.declare("nova")
+        await until(lambda: "nova" in firehose.bound)
+        await broker.delete_exchange("nova", broker.openstack_vhost)
+        await until(lambda: "nova" not in firehose.bound)
+        await cloud.declare("nova")
+        await until(lambda: "nova" in firehose.bound)
+        await cloud.publish("nova", "again")
+        await until(lambda: collector.names == ["again"])
+
+
+async def test_nothing_is_acknowledged_before_the_sink_has_it(broker: BrokerLease) -> None:
+    url, collector = broker.openstack_url, Collector()
+    collector.gate.clear()
+    async with publisher(url) as cloud:
+        await cloud.declare("nova")
+        async with running(url, collector.take, prefetch=10) as firehose:
+            await until(lambda: "nova" in firehose.bound)
+            await cloud.publish("nova", *(f"m{number}" for number in range(50)))
+            await until(lambda: firehose.received > 0)
+            await asyncio.sleep(0.3)
+            assert firehose.acknowledged == 0
+            assert await ready_and_unacknowledged(url) == (40, 1), "no more than the prefetch is taken"
+            collector.gate.set()
+            await until(lambda: len(collector.names) == 50)
+    assert collector.names == [f"m{number}" for number in range(50)]
+
+
+async def test_a_sink_that_fails_gets_the_same_batch_again(broker: BrokerLease) -> None:
+    url, collector = broker.openstack_url, Collector()
+    collector.failures = 3
+    async with publisher(url) as cloud:
+        await cloud.declare("nova")
+        async with running(url, collector.take) as firehose:
+            await until(lambda: "nova" in firehose.bound)
+            await cloud.publish("nova", "a", "b")
+            await until(lambda: firehose.acknowledged == 2)
+            assert firehose.sink_failures == 3
+            assert firehose.connections == 1
+    assert collector.names == ["a", "b"]
+    assert await ready_and_unacknowledged(url) == (0, 0)
+
+
+async def test_a_deleted_queue_is_made_anew(broker: BrokerLease) -> None:
+    url, collector = broker.openstack_url, Collector()
+    async with publisher(url) as cloud:
+        await cloud.declare("nova")
+        async with running(url, collector.take) as firehose:
+            await until(lambda: "nova" in firehose.bound)
+            await broker.delete_queue(QUEUE, broker.openstack_vhost)
+            await until(lambda: firehose.connections == 2 and "nova" in firehose.bound and firehose.connected)
+            await cloud.publish("nova", "after")
+            await until(lambda: collector.names == ["after"])
+
+
+async def test_closed_connections_lose_nothing(broker: BrokerLease) -> None:
+    url, collector = broker.openstack_url, Collector()
+    async with publisher(url) as cloud:
+        await cloud.declare("nova")
+        async with running(broker.openstack_url_of(SERVICE), collector.take) as firehose:
+            await until(lambda: "nova" in firehose.bound)
+            await cloud.publish("nova", "before")
+            await until(lambda: collector.names == ["before"])
+
+            async def closed() -> bool:
+                return await broker.close_connections(SERVICE) > 0
+
+            await until(closed)
+            await cloud.publish("nova", "meanwhile")
+            await until(lambda: "meanwhile" in collector.names)
+            assert firehose.connections == 2
+
+
+async def test_a_wiped_broker_is_served_again(private_broker: PrivateBrokerLease) -> None:
+    url, collector = private_broker.openstack_url, Collector()
+    async with running(url, collector.take) as firehose:
+        await until(lambda: firehose.connected)
+        await private_broker.wipe_data()
+        await until(lambda: firehose.connected and firehose.connections > 1, 40)
+        async with publisher(url) as cloud:
+            await cloud.declare("nova")
+            await until(lambda: "nova" in firehose.bound)
+            await cloud.publish("nova", "new world")
+            await until(lambda: collector.names == ["new world"])
+
+
+async def test_a_queue_with_other_arguments_is_used_as_it_is(broker: BrokerLease) -> None:
+    url, collector = broker.openstack_url, Collector()
+    async with publisher(url) as cloud:
+        await cloud.declare("nova")
+        connection = await aio_pika.connect(url)
+        async with connection:
+            await (await connection.channel()).declare_queue(QUEUE, durable=True)
+        async with running(url, collector.take) as firehose:
+            await until(lambda: "nova" in firehose.bound and firehose.connected)
+            await cloud.publish("nova", "a")
+            await until(lambda: collector.names == ["a"])
+
+
+async def test_the_oldest_go_when_nobody_reads(broker: BrokerLease) -> None:
+    url, collector = broker.openstack_url, Collector()
+    async with publisher(url) as cloud:
+        await cloud.declare("nova")
+        async with running(url, collector.take) as firehose:
+            await until(lambda: "nova" in firehose.bound)
+        await cloud.publish("nova", *(f"m{number}" for number in range(1100)))
+        async with running(url, collector.take):
+            await until(lambda: len(collector.names) >= 1000)
+            await asyncio.sleep(0.2)
+    assert collector.names == [f"m{number}" for number in range(100, 1100)]
+
+
+async def test_an_oversized_body_is_cut_and_the_next_arrives(broker: BrokerLease) -> None:
+    url, collector = broker.openstack_url, Collector()
+    async with publisher(url) as cloud:
+        await cloud.declare("nova")
+        async with running(url, collector.take) as firehose:
+            await until(lambda: "nova" in firehose.bound)
+            await cloud.publish_bytes("nova", b"x" * (MAX_BODY_BYTES + 1))
+            await cloud.publish_bytes("nova", b"")
+            await cloud.publish("nova", "next")
+            await until(lambda: "next" in collector.names)
+    taken = [raw for batch in collector.batches for raw in batch]
+    assert [(len(raw.body) > 0, raw.size_bytes) for raw in taken[:2]] == [(False, MAX_BODY_BYTES + 1), (False, 0)]
+
+
+@pytest.mark.parametrize("url", ["amqp://guest:guest@127.0.0.1:1/", "amqp://nobody:wrong@{host}:{port}/none"])
+async def test_a_broker_that_refuses_is_asked_again_until_stopped(broker: BrokerLease, url: str) -> None:
+    collector = Collector()
+    asked = url.format(host=broker.access.host, port=broker.access.port)
+    async with running(asked, collector.take) as firehose:
+        await until(lambda: firehose.connections >= 2)
+        assert not firehose.connected
+
+
+async def test_cancelling_ends_the_thread_and_gives_messages_back(broker: BrokerLease) -> None:
+    url, collector = broker.openstack_url, Collector()
+    collector.gate.clear()
+    firehose = Firehose(url, service=SERVICE, sink=collector.take, bindings=[Binding("nova", ("notifications.*",))])
+    async with publisher(url) as cloud:
+        await cloud.declare("nova")
+        task = asyncio.create_task(firehose.run())
+        await until(lambda: "nova" in firehose.bound)
+        await cloud.publish("nova", "a", "b")
+        await until(lambda: firehose.received > 0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        async def given_back() -> bool:
+            return await ready_and_unacknowledged(url) == (2, 0)
+
+        await until(given_back)
