@@ -1,0 +1,53 @@
+"""Whole lists from Neutron, page by page: a page that fails fails the list, so a short list is never taken for whole."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from openstack.connection import Connection
+from openstack.exceptions import raise_from_response
+
+T = TypeVar("T")
+PAGE_SIZE = 1000
+MAX_FILTER_VALUES = 50
+"""Ids in one request's query: beyond, the address would be longer than servers take."""
+
+
+def everything(
+    connection: Connection,
+    path: str,
+    key: str,
+    read: Callable[[Mapping[str, Any]], T],
+    **filters: str | Iterable[str] | None,
+) -> tuple[T, ...]:
+    """All resources of a collection that fit the filters; a filter with several values takes any of them.
+
+    An empty list of values fits nothing and asks nothing.
+    """
+    fixed = [(name, value) for name, value in filters.items() if isinstance(value, str)]
+    several = {
+        name: sorted(set(value)) for name, value in filters.items() if value is not None and not isinstance(value, str)
+    }
+    if any(not values for values in several.values()):
+        return ()
+    if not several:
+        return tuple(read(body) for body in _pages(connection, path, key, fixed))
+    ((name, values),) = several.items()
+    found: dict[str, T] = {}
+    for start in range(0, len(values), MAX_FILTER_VALUES):
+        query = [*fixed, *((name, value) for value in values[start : start + MAX_FILTER_VALUES])]
+        found |= {str(body["id"]): read(body) for body in _pages(connection, path, key, query)}
+    return tuple(found.values())
+
+
+def _pages(connection: Connection, path: str, key: str, query: list[tuple[str, str]]) -> Iterable[Mapping[str, Any]]:
+    following: list[tuple[str, str]] | None = [*query, ("limit", str(PAGE_SIZE))]
+    while following is not None:
+        response = connection.network.get(path, params=following)
+        raise_from_response(response)
+        body = response.json()
+        yield from body[key]
+        following = None
+        for link in body.get(f"{key}_links") or ():
+            if link.get("rel") == "next" and body[key]:
+                following = parse_qsl(urlsplit(link["href"]).query)

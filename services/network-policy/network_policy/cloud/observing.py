@@ -1,0 +1,129 @@
+"""What Neutron says: of one workspace's surroundings on the common path, of the whole cloud in the full scan."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from openstack.connection import Connection
+from shared.cloud import Cloud
+
+from network_policy.cloud import reading
+from network_policy.cloud.listing import everything
+from network_policy.domain.rule import RemoteKind
+from network_policy.domain.topology import ROUTER_INTERFACES
+from network_policy.domain.world import Group, Port, World
+
+T = TypeVar("T")
+
+
+class ObservingCloud:
+    """Reads; changes nothing, but that Neutron makes a project's default group when its groups are listed."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    async def _get(self, fn: Callable[[Connection], T]) -> T:
+        return await self._cloud.call(fn)
+
+    async def groups(self, project_id: str) -> tuple[Group, ...]:
+        """The project's groups with their rules; the default group is among them even if it wasn't made before."""
+        return await self._get(
+            lambda c: everything(c, "/security-groups", "security_groups", reading.group, project_id=project_id)
+        )
+
+    async def groups_of_ids(self, group_ids: Iterable[str]) -> tuple[Group, ...]:
+        """Those of the groups that exist, whosever they are."""
+        wanted = tuple(group_ids)
+        return await self._get(lambda c: everything(c, "/security-groups", "security_groups", reading.group, id=wanted))
+
+    async def ports(self, project_id: str) -> tuple[Port, ...]:
+        """The project's ports."""
+        return await self._get(lambda c: everything(c, "/ports", "ports", reading.port, project_id=project_id))
+
+    async def surroundings(
+        self, project_id: str, groups: tuple[Group, ...], ports: tuple[Port, ...], network_ids: Iterable[str]
+    ) -> World:
+        """What the workspace's ports can meet directly: on its networks, in its groups, through its routers."""
+        networks = {*network_ids, *(port.network_id for port in ports if not port.is_trusted)}
+        group_ids = {group.id for group in groups}
+        (there, members, net, subnets), (routers, floating, address_groups) = await asyncio.gather(
+            asyncio.gather(
+                self._get(lambda c: everything(c, "/ports", "ports", reading.port, network_id=networks)),
+                self._get(lambda c: everything(c, "/ports", "ports", reading.port, security_groups=group_ids)),
+                self._get(lambda c: everything(c, "/networks", "networks", reading.network, id=networks)),
+                self._get(lambda c: everything(c, "/subnets", "subnets", reading.subnet, network_id=networks)),
+            ),
+            asyncio.gather(
+                self._get(lambda c: everything(c, "/routers", "routers", reading.router, project_id=project_id)),
+                self._get(
+                    lambda c: everything(c, "/floatingips", "floatingips", reading.floating_ip, project_id=project_id)
+                ),
+                self._get(lambda c: everything(c, "/address-groups", "address_groups", reading.address_group)),
+            ),
+        )
+        all_ports = {port.id: port for port in (*there, *members, *ports)}
+        known_routers = {router.id for router in routers}
+        strange_routers = {
+            port.device_id
+            for port in all_ports.values()
+            if port.device_owner.startswith(ROUTER_INTERFACES) and port.device_id not in known_routers
+        }
+        strange_groups = {
+            *(group_id for port in all_ports.values() for group_id in port.group_ids),
+            *(
+                each.rule.remote.value
+                for group in groups
+                for each in group.rules
+                if each.rule.remote.kind is RemoteKind.GROUP
+            ),
+        } - group_ids
+        more_groups, more_routers = await asyncio.gather(
+            self.groups_of_ids(strange_groups),
+            self._get(lambda c: everything(c, "/routers", "routers", reading.router, id=strange_routers)),
+        )
+        if more_groups:
+            more_members = await self._get(
+                lambda c: everything(c, "/ports", "ports", reading.port, security_groups=strange_groups)
+            )
+            all_ports |= {port.id: port for port in more_members}
+        return World(
+            groups=_sorted((*groups, *more_groups)),
+            ports=_sorted(all_ports.values()),
+            networks=_sorted(net),
+            subnets=_sorted(subnets),
+            routers=_sorted((*routers, *more_routers)),
+            floating_ips=_sorted(floating),
+            address_groups=_sorted(address_groups),
+        )
+
+    async def whole_world(self) -> World:
+        """All projects' state. The lists are not of one instant: what changes meanwhile marks its workspace dirty."""
+        (groups, ports, networks, subnets), (routers, floating, address_groups, sharings) = await asyncio.gather(
+            asyncio.gather(
+                self._get(lambda c: everything(c, "/security-groups", "security_groups", reading.group)),
+                self._get(lambda c: everything(c, "/ports", "ports", reading.port)),
+                self._get(lambda c: everything(c, "/networks", "networks", reading.network)),
+                self._get(lambda c: everything(c, "/subnets", "subnets", reading.subnet)),
+            ),
+            asyncio.gather(
+                self._get(lambda c: everything(c, "/routers", "routers", reading.router)),
+                self._get(lambda c: everything(c, "/floatingips", "floatingips", reading.floating_ip)),
+                self._get(lambda c: everything(c, "/address-groups", "address_groups", reading.address_group)),
+                self._get(lambda c: everything(c, "/rbac-policies", "rbac_policies", reading.sharing)),
+            ),
+        )
+        return World(
+            groups=_sorted(groups),
+            ports=_sorted(ports),
+            networks=_sorted(networks),
+            subnets=_sorted(subnets),
+            routers=_sorted(routers),
+            floating_ips=_sorted(floating),
+            address_groups=_sorted(address_groups),
+            sharings=_sorted(sharings),
+            whole=True,
+        )
+
+
+def _sorted(things: Iterable[T]) -> tuple[T, ...]:
+    return tuple(sorted({thing.id: thing for thing in things}.values(), key=lambda thing: thing.id))  # type: ignore[attr-defined]
