@@ -1,0 +1,77 @@
+"""The `tresor` command. Every command imports what it needs when it runs, so that help and completion are quick."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from operator_cli import audit, events, findings, isolation, keys, watch, workspaces
+from operator_cli.exits import Exit, Stop
+from operator_cli.options import DocumentFile, Output, Timeout
+from operator_cli.printing import Form, tell_stop
+
+app = typer.Typer(
+    name="tresor",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Trusted Research Environments and secure HPC on OpenStack.",
+    epilog="Settings: TRESOR_AMQP_URL, TRESOR_SIGNING_KEY_PATH, TRESOR_KEYRING_PATH … or ~/.config/tresor/config.yaml. "
+    "Exit codes: 0 good, 1 bad answer, 2 usage, 3 rejected, 4 failed, 5 unreachable or out of time, 6 not permitted.",
+)
+app.add_typer(workspaces.app, name="workspace")
+app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit-log")
+app.command("watch")(watch.watch)
+app.command("events")(events.events)
+app.command("isolation")(isolation.isolation)
+app.command("findings")(findings.findings)
+
+
+@app.command("plan")
+def plan(file: DocumentFile, output: Output = Form.TABLE, timeout: Timeout = None) -> None:
+    """What a create with this document would do, and everything that speaks against it. Changes nothing."""
+    workspaces.make_plan(file, output, timeout)
+
+
+@app.command("doctor")
+def doctor(
+    output: Output = Form.TABLE,
+    clouds: Annotated[Path | None, typer.Option("--clouds", help="clouds.yaml (setting clouds_path).")] = None,
+    listen_seconds: float = typer.Option(
+        5.0, "--listen", min=0, help="How long to listen for notifications on OpenStack's bus."
+    ),
+) -> None:
+    """Look at everything that Tresor needs: broker, queues, rights, services, OpenStack's bus and its APIs."""
+    from operator_cli.doctor.report import examine
+
+    examine(output, clouds, listen_seconds)
+
+
+def main() -> None:
+    """The entry point: an end with a code and a sentence, never a traceback for a user's mistake."""
+    try:
+        code = app(standalone_mode=False)
+    except Stop as stop:
+        tell_stop(stop)
+        code = stop.code
+    except typer.Abort:
+        tell_stop(Stop(Exit.INTERRUPTED, "interrupted; a command that was sent goes on"))
+        code = Exit.INTERRUPTED
+    except KeyboardInterrupt:
+        tell_stop(Stop(Exit.INTERRUPTED, "interrupted; a command that was sent goes on"))
+        code = Exit.INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = Exit.OK
+    except Exception as error:
+        if not hasattr(error, "show"):
+            raise
+        error.show()
+        code = Exit.USAGE
+    sys.exit(int(code or 0))
+
+
+if __name__ == "__main__":
+    main()

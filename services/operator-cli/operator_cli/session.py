@@ -1,0 +1,216 @@
+"""What every command that goes to the bus does: open a client as the operator, ask, command and wait for the end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from contracts.catalog import MESSAGES
+from contracts.envelope import (
+    Answer,
+    Command,
+    CommandFailed,
+    CommandOutcome,
+    CommandRejected,
+    InputRefused,
+    Message,
+    Problem,
+    Query,
+)
+from shared.client import (
+    REPEAT_SECONDS,
+    Client,
+    Declined,
+    Gap,
+    Heard,
+    NobodyThere,
+    NotPermitted,
+    Signed,
+    Unanswered,
+    Unreachable,
+    message_of,
+    sign,
+)
+from shared.clock import Clock, Ids, SystemClock
+from shared.errors import Configuration
+from shared.signing import Keyring, Signer
+
+from operator_cli.exits import Exit, Stop
+from operator_cli.settings import Settings, load
+
+T = TypeVar("T")
+A = TypeVar("A", bound=Answer)
+
+DENIED = frozenset(
+    {
+        "unsigned", "unknown-key", "bad-signature", "revoked-key", "wrong-role", "wrong-workspace", "wrong-user",
+    }
+)  # fmt: skip
+"""Refusals that are about who asks."""
+_DOCTOR = "run `tresor doctor`"
+
+
+@dataclass
+class Session:
+    """An operator on the bus."""
+
+    client: Client
+    signer: Signer
+    holder: str
+    settings: Settings
+    clock: Clock = field(default_factory=SystemClock)
+    ids: Ids = field(default_factory=Ids)
+
+    def sign(self, message: Command | Query, expected_generation: int | None = None) -> Signed:
+        """The message as this operator says it."""
+        return sign(
+            message,
+            signer=self.signer,
+            holder=self.holder,
+            clock=self.clock,
+            ids=self.ids,
+            expected_generation=expected_generation,
+        )
+
+    async def ask(self, query: Query, answer: type[A], timeout_seconds: float | None = None) -> A:
+        """The answer to a query."""
+        return await self.client.ask(self.sign(query), answer, timeout_seconds or self.settings.timeout_seconds)
+
+    async def messages(self) -> AsyncIterator[tuple[Heard, Message] | Gap]:
+        """Events as they come, each with its message; those of an unknown type are passed over."""
+        async for heard in self.client.events():
+            if isinstance(heard, Gap):
+                yield heard
+            elif (message := message_of(heard.envelope, MESSAGES)) is not None:
+                yield heard, message
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run it, and turn what can go wrong into an end with a code and a sentence."""
+    try:
+        return asyncio.run(work)
+    except (Unreachable, NobodyThere) as error:
+        raise Stop(Exit.UNREACHABLE, str(error), _DOCTOR) from None
+    except Unanswered as error:
+        raise Stop(
+            Exit.UNREACHABLE, str(error), f"is the service running? {_DOCTOR}; or give it more --timeout"
+        ) from None
+    except NotPermitted as error:
+        raise Stop(Exit.NOT_PERMITTED, str(error), "check the broker's user and password in TRESOR_AMQP_URL") from None
+    except Declined as error:
+        first = error.problems[0]
+        raise Stop(Exit.NOT_PERMITTED, str(error), first.remedy) from None
+    except Configuration as error:
+        raise Stop(Exit.USAGE, str(error)) from None
+
+
+@asynccontextmanager
+async def opened(settings: Settings | None = None) -> AsyncIterator[Session]:
+    """A session with the settings of this user. Raises Stop when one that is needed is missing."""
+    settings = settings or load()
+    if not settings.amqp_url:
+        raise Stop(
+            Exit.USAGE,
+            "no broker is named",
+            "set TRESOR_AMQP_URL=amqp://operator:PASSWORD@HOST:5672/tresor, or amqp_url in ~/.config/tresor/config.yaml",
+        )
+    if settings.signing_key_path is None:
+        raise Stop(
+            Exit.USAGE,
+            "no key to sign with is named",
+            "set TRESOR_SIGNING_KEY_PATH; `tresor keys generate` makes a key",
+        )
+    signer = Signer.load(settings.signing_key_path)
+    keyring = Keyring.load(settings.keyring_path) if settings.keyring_path else None
+    holder = _holder(settings, signer, keyring)
+    clock, ids = SystemClock(), Ids()
+    async with Client(settings.amqp_url, name="tresor.operator", clock=clock, ids=ids, keyring=keyring) as client:
+        yield Session(client, signer, holder, settings, clock, ids)
+
+
+def _holder(settings: Settings, signer: Signer, keyring: Keyring | None) -> str:
+    if settings.holder:
+        return settings.holder
+    if keyring is not None and signer.kid in keyring.keys:
+        return keyring.keys[signer.kid].holder
+    if keyring is not None:
+        raise Stop(
+            Exit.USAGE,
+            f"the keyring {settings.keyring_path} does not know your key '{signer.kid}'",
+            "have its public half added with `tresor keys add`",
+        )
+    raise Stop(Exit.USAGE, "who you are is not known", "set TRESOR_KEYRING_PATH (best), or TRESOR_HOLDER")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended, or `accepted` when nobody waited for its end."""
+
+    command_id: str
+    state: str
+    problems: tuple[Problem, ...] = ()
+
+    def as_data(self) -> dict[str, Any]:
+        """For -o json and yaml."""
+        return {
+            "command_id": self.command_id,
+            "state": self.state,
+            "problems": [problem.model_dump() for problem in self.problems],
+        }
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code of a command that ended so."""
+        return {
+            "rejected": Exit.REJECTED,
+            "failed": Exit.FAILED,
+            "refused": Exit.REJECTED,
+            "denied": Exit.NOT_PERMITTED,
+        }.get(self.state, Exit.OK)
+
+
+def outcome_of(signed: Signed, message: Message) -> Outcome | None:
+    """What a message says of the command; None when it is about something else."""
+    if isinstance(message, CommandOutcome) and message.command_id == signed.id:
+        state = message.type.rpartition(".")[2]
+        problems = message.problems if isinstance(message, CommandRejected | CommandFailed) else ()
+        return Outcome(signed.id, state, problems)
+    if isinstance(message, InputRefused) and message.digest == signed.digest and message.reason != "replayed":
+        state = "denied" if message.reason in DENIED else "refused"
+        return Outcome(signed.id, state, (Problem(reason=f"{message.reason}: {message.detail}"),))
+    return None
+
+
+class Commanding:
+    """Sends one command, again while nobody says that it is stored, and learns from what is heard how it ends."""
+
+    def __init__(self, session: Session, signed: Signed) -> None:
+        self._session = session
+        self.signed = signed
+        self.accepted = asyncio.Event()
+        self.outcome: Outcome | None = None
+
+    async def send(self) -> None:
+        """Publish it, and the same bytes again until it is accepted or expires. Hear before calling this."""
+        await self._session.client.command(self.signed)
+        while self._session.clock.now() < self.signed.expires_at:
+            try:
+                async with asyncio.timeout(REPEAT_SECONDS):
+                    await self.accepted.wait()
+                    return
+            except TimeoutError:
+                await self._session.client.command(self.signed)
+
+    def hear(self, message: Message) -> None:
+        """Take note of what a message says about it."""
+        said = outcome_of(self.signed, message)
+        if said is not None:
+            self.accepted.set()
+            if said.state != "accepted":
+                self.outcome = said
+
+    async def repeat(self) -> None:
+        """After a lost connection: the services tell the outcome of a command again when it comes again."""
+        if self._session.clock.now() < self.signed.expires_at:
+            await self._session.client.command(self.signed)

@@ -1,0 +1,284 @@
+"""`tresor workspace`: create, show, list, delete, plan."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from operator_cli.exits import Exit, Stop
+from operator_cli.options import DocumentFile, Generation, LongTimeout, Name, Output, Timeout, Wait, Yes
+from operator_cli.printing import Form, coloured, emit, say, table, tell_complaints
+
+if TYPE_CHECKING:
+    from contracts.provisioner import WorkspaceShown
+    from contracts.workspace import Workspace
+
+    from operator_cli.session import Outcome
+    from operator_cli.yaml_source import Source
+
+app = typer.Typer(no_args_is_help=True, help="Workspaces: create, show, list, delete, plan.")
+
+CREATE_SECONDS = 900.0
+_STATES = {"ready": True, "failed": False}
+_ACTIONS = {"create": True, "keep": None, "change": None, "delete": False}
+
+
+@app.command()
+def create(
+    file: DocumentFile,
+    output: Output = Form.TABLE,
+    wait: Wait = True,
+    timeout: LongTimeout = CREATE_SECONDS,
+    expect_generation: Generation = None,
+) -> None:
+    """Make the workspace that the document describes, or finish or change one that is there."""
+    document, source = read_document(file)
+    from contracts.provisioner import CreateWorkspace
+
+    outcome = _command(CreateWorkspace(document=document), wait, timeout, output, expect_generation)
+    _end(outcome, output, document.name, source)
+
+
+@app.command()
+def delete(
+    name: Name,
+    output: Output = Form.TABLE,
+    wait: Wait = True,
+    timeout: LongTimeout = CREATE_SECONDS,
+    yes: Yes = False,
+    expect_generation: Generation = None,
+) -> None:
+    """Remove the workspace with all that is in it: servers, shares and volumes with their data, networks, project."""
+    from contracts.provisioner import DeleteWorkspace
+
+    if not yes:
+        confirm(f"Delete workspace '{name}' with its servers, shares, volumes and all their data?", name)
+    outcome = _command(_made(DeleteWorkspace, workspace=name), wait, timeout, output, expect_generation)
+    _end(outcome, output, name)
+
+
+@app.command()
+def show(name: Name, output: Output = Form.TABLE, timeout: Timeout = None) -> None:
+    """One workspace with its state, networks and nodes. Exit code 1 when there is none of that name."""
+    from contracts.provisioner import ShowWorkspace, WorkspaceShown
+
+    query = _made(ShowWorkspace, workspace=name)
+    answer: WorkspaceShown = _ask(query, WorkspaceShown, timeout)
+    if output is not Form.TABLE:
+        emit(output, answer.model_dump(mode="json", by_alias=True))
+    elif answer.summary is not None:
+        _show(answer)
+    if answer.summary is None:
+        raise Stop(Exit.NEGATIVE, f"there is no workspace '{name}'", "`tresor workspace list` shows those there are")
+
+
+@app.command("list")
+def list_(
+    output: Output = Form.TABLE,
+    deleted: bool = typer.Option(False, "--deleted", help="Deleted ones too."),
+    timeout: Timeout = None,
+) -> None:
+    """The register of workspaces, newest first."""
+    from contracts.provisioner import ListWorkspaces, WorkspaceList
+
+    answer: WorkspaceList = _ask(ListWorkspaces(deleted=deleted), WorkspaceList, timeout)
+    if output is not Form.TABLE:
+        emit(output, answer.model_dump(mode="json"))
+        return
+    rows = [
+        (
+            one.workspace,
+            coloured(one.state, _STATES.get(one.state)),
+            one.generation,
+            f"{one.nodes_active}/{one.nodes}",
+            one.sensitivity,
+            one.owner,
+            one.expiry,
+            one.step,
+        )
+        for one in answer.workspaces
+    ]
+    columns = ("workspace", "state", "gen", "nodes", "sensitivity", "owner", "expiry", "step")
+    table(columns, rows, empty="There is no workspace. `tresor workspace create -f FILE` makes one.")
+    if answer.truncated:
+        say("there are more than these; the service answers with a part of them only")
+
+
+@app.command()
+def plan(file: DocumentFile, output: Output = Form.TABLE, timeout: Timeout = None) -> None:
+    """What a create with this document would do, and everything that speaks against it. Changes nothing."""
+    make_plan(file, output, timeout)
+
+
+def make_plan(file: Path, output: Form, timeout: float | None) -> None:
+    """The body of `plan`. Exit code 3 when a create would be rejected."""
+    document, source = read_document(file)
+    from contracts.provisioner import PlanWorkspace, WorkspacePlanned
+
+    from operator_cli.document import located
+
+    answer: WorkspacePlanned = _ask(PlanWorkspace(document=document), WorkspacePlanned, timeout or 30.0)
+    if output is not Form.TABLE:
+        emit(output, answer.model_dump(mode="json"))
+    else:
+        table(
+            ("", "kind", "name", "detail"),
+            [(coloured(one.action, _ACTIONS[one.action]), one.kind, one.name, one.detail) for one in answer.changes],
+            title=f"{answer.workspace}, from generation {answer.generation}",
+            empty="Nothing would change.",
+        )
+    if answer.problems:
+        tell_complaints(source, located(source, answer.problems))
+        raise Stop(Exit.REJECTED, f"a create with this document would be rejected: {len(answer.problems)} problem(s)")
+
+
+def read_document(file: Path) -> "tuple[Workspace, Source]":
+    """The document, checked as far as that goes without the services. Raises Stop after telling what is wrong."""
+    from operator_cli.document import load
+    from operator_cli.settings import load as load_settings
+    from operator_cli.yaml_source import BadSource
+
+    site_path = load_settings().site_path
+    site = None
+    if site_path is not None:
+        from shared.errors import Configuration
+        from shared.settings import load_site
+
+        try:
+            site = load_site(site_path)
+        except Configuration as error:
+            raise Stop(Exit.USAGE, str(error), "correct it, or unset TRESOR_SITE_PATH") from None
+    try:
+        return load(file, site)
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{file} can't be read: {error.strerror}", "give the document with -f FILE") from None
+    except BadSource as error:
+        tell_complaints(error.source, error.complaints)
+        count = len(error.complaints)
+        raise Stop(
+            Exit.USAGE, f"the document has {count} problem{'s' if count > 1 else ''}; nothing was sent"
+        ) from None
+
+
+def confirm(question: str, word: str) -> None:
+    """Have the person type `word`. Raises Stop when it is not typed, or nobody is there to type."""
+    if not sys.stdin.isatty():
+        raise Stop(Exit.USAGE, "nobody is there to confirm", "give --yes to do it without being asked")
+    say(question)
+    if typer.prompt(f"Type '{word}' to go on", default="", show_default=False, err=True) != word:
+        raise Stop(Exit.USAGE, "not confirmed; nothing was sent")
+
+
+def names(timeout_seconds: float) -> list[str]:
+    """The names of all workspaces."""
+    from contracts.provisioner import ListWorkspaces, WorkspaceList
+
+    answer: WorkspaceList = _ask(ListWorkspaces(), WorkspaceList, timeout_seconds)
+    return [one.workspace for one in answer.workspaces]
+
+
+def _made(kind: Any, **values: Any) -> Any:
+    """The message with what was typed. Raises Stop when it is no valid name."""
+    from pydantic import ValidationError
+
+    try:
+        return kind(**values)
+    except ValidationError:
+        name = next(iter(values.values()))
+        raise Stop(
+            Exit.USAGE, f"'{name}' is no workspace name", "lower case, digits and hyphens, a letter first, 40 at most"
+        ) from None
+
+
+def _ask(query: Any, answer: Any, timeout: float | None) -> Any:
+    from operator_cli.session import opened, run
+
+    async def asking() -> Any:
+        async with opened() as session:
+            return await session.ask(query, answer, timeout)
+
+    return run(asking())
+
+
+def _command(message: Any, wait: bool, timeout: float, output: Form, generation: int | None) -> "Outcome":
+    from operator_cli.commands import command
+    from operator_cli.session import opened, run
+
+    async def commanding() -> "Outcome":
+        async with opened() as session:
+            return await command(
+                session,
+                message,
+                wait=wait,
+                timeout_seconds=timeout,
+                show=wait and (output is Form.TABLE or sys.stderr.isatty()),
+                expected_generation=generation,
+            )
+
+    return run(commanding())
+
+
+def _end(outcome: "Outcome", output: Form, name: str, source: "Source | None" = None) -> None:
+    from operator_cli.document import located
+
+    if output is not Form.TABLE:
+        emit(output, {"workspace": name, **outcome.as_data()})
+    if outcome.problems:
+        from operator_cli.yaml_source import Source
+
+        shown = source or Source(name)
+        tell_complaints(shown, located(shown, outcome.problems))
+    words = {
+        "accepted": "is accepted and stored: it will come to an end even if everything restarts",
+        "applied": "is applied: all that was asked is so",
+        "rejected": "is rejected: nothing was done",
+        "failed": "failed: what was made is kept until the command is given again or the workspace is deleted",
+        "refused": "is refused: nothing was done",
+        "denied": "is refused: this key may not give it",
+    }
+    if outcome.exit is not Exit.OK:
+        remedy = "`tresor keys list` shows what each key may do" if outcome.state == "denied" else ""
+        raise Stop(outcome.exit, f"command {outcome.command_id} {words[outcome.state]}", remedy)
+    if output is Form.TABLE:
+        say(f"command {outcome.command_id} {words[outcome.state]}")
+        if outcome.state == "accepted":
+            say(f"  follow it: tresor watch {name}")
+
+
+def _show(answer: "WorkspaceShown") -> None:
+    one = answer.summary
+    assert one is not None
+    table(
+        ("field", "value"),
+        [
+            ("workspace", one.workspace),
+            ("state", coloured(one.state, _STATES.get(one.state))),
+            ("step", one.step),
+            ("generation", one.generation),
+            ("project", answer.project_id or ""),
+            ("owner", f"{one.owner} ({one.affiliation})"),
+            ("sensitivity", one.sensitivity),
+            ("expiry", one.expiry),
+            *(
+                (
+                    f"network {network.name}",
+                    f"{', '.join(network.prefixes)} ({network.network_class}) {network.network_id}",
+                )
+                for network in answer.networks
+            ),
+            *((f"problem {problem.field}", f"{problem.reason}. {problem.remedy}") for problem in answer.problems),
+        ],
+    )
+    rows = [
+        (
+            node.node,
+            node.role,
+            coloured(node.status, True if node.status == "ACTIVE" else False if node.status == "ERROR" else None),
+            ", ".join(node.addresses),
+            node.server_id or "",
+            node.fault,
+        )
+        for node in answer.nodes
+    ]
+    table(("node", "role", "status", "addresses", "server", "fault"), rows, empty="No nodes.")
