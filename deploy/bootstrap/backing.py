@@ -108,9 +108,7 @@ def open_backing(purpose: str, console: Console, environment: Mapping[str, str] 
     amqp, database = environment.get(AMQP_VARIABLE, ""), environment.get(DATABASE_VARIABLE, "")
     if amqp and database:
         console.step(f"using the broker of {AMQP_VARIABLE} and the database of {DATABASE_VARIABLE}")
-        return Backing(
-            BrokerAccess.at(amqp, environment.get(MANAGEMENT_VARIABLE, "")), DatabaseAccess.at(database)
-        )
+        return Backing(BrokerAccess.at(amqp, environment.get(MANAGEMENT_VARIABLE, "")), DatabaseAccess.at(database))
     if (KEPT / "secret").exists():
         kept = OwnServers(KEPT, console)
         if kept.is_running():
@@ -152,4 +150,9 @@ def _clear_orphans(parent: Path, console: Console) -> None:
 
 def describe(backing: Backing) -> str:
     """The addresses without passwords, as JSON."""
-    return json.dumps({"broker": f"{backing.broker.host}:{backing.broker.port}", "database": backing.database.superuser_dsn.rpartition("@")[2]})
+    return json.dumps(
+        {
+            "broker": f"{backing.broker.host}:{backing.broker.port}",
+            "database": backing.database.superuser_dsn.rpartition("@")[2],
+        }
+    )

@@ -99,7 +99,9 @@ class PrivateBroker:
             self.kill()
             if not (fresh and attempt < _ATTEMPTS and self._lost_a_port()):
                 break
-        raise Lacking(f"RabbitMQ ({self.binaries.origin}) did not start; the end of {self.log_path}:\n{self._log_tail()}")
+        raise Lacking(
+            f"RabbitMQ ({self.binaries.origin}) did not start; the end of {self.log_path}:\n{self._log_tail()}"
+        )
 
     def stop(self) -> None:
         """End it in order."""
@@ -182,7 +184,10 @@ class PrivateBroker:
             # Started by us and not by the node, as the node would leave it behind, detached.
             epmd = self.binaries.erlang_folder / "epmd"
             mapper = spawn(
-                [epmd, "-port", str(ports.mapper), "-address", LOOPBACK], environment, self.folder / "epmd.log", self.folder
+                [epmd, "-port", str(ports.mapper), "-address", LOOPBACK],
+                environment,
+                self.folder / "epmd.log",
+                self.folder,
             )
             mapper.write(self.folder / "epmd.pid")
             limit = time.monotonic() + 5

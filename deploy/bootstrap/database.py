@@ -13,7 +13,9 @@ from pathlib import Path
 
 import asyncpg
 
-from bootstrap.console import Lacking
+from bootstrap.console import Console, Lacking
+from bootstrap.debian import unpack_packages
+from bootstrap.places import TOOLS
 from bootstrap.ports import LOOPBACK, free_ports
 from bootstrap.processes import Process, spawn, wait_gone
 
@@ -85,7 +87,9 @@ class PrivateDatabase:
             self.kill()
             if not (fresh and attempt < _ATTEMPTS and "Address already in use" in self._log_tail()):
                 break
-        raise Lacking(f"PostgreSQL ({self.binaries.origin}) did not start; the end of {self.log_path}:\n{self._log_tail()}")
+        raise Lacking(
+            f"PostgreSQL ({self.binaries.origin}) did not start; the end of {self.log_path}:\n{self._log_tail()}"
+        )
 
     def stop(self) -> None:
         """End it in order, its sessions with it (a fast shutdown)."""
@@ -127,7 +131,7 @@ class PrivateDatabase:
             uid, gid = _other_user()
             os.chown(self._data, uid, gid)
             os.chown(word, uid, gid)
-        command = [
+        command: list[str | Path] = [
             self.binaries.folder / "initdb",
             f"--pgdata={self._data}",
             f"--username={SUPERUSER}",
@@ -143,7 +147,7 @@ class PrivateDatabase:
             text=True,
             check=False,
             cwd="/",
-            env=_environment(),
+            env=_environment() | _named_user(self.folder),
         )
         word.unlink()
         if done.returncode != 0:
@@ -197,6 +201,20 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
+def _named_user(folder: Path) -> dict[str, str]:
+    """What gives initdb a name for a user id that has none, as in a container started with a bare id: it insists."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        root = unpack_packages(("libnss-wrapper",), TOOLS / "nss-wrapper", Console(quiet=True))
+        library = next(root.glob("usr/lib/*/libnss_wrapper.so"))
+        users, groups = folder / "passwd", folder / "group"
+        users.write_text(f"tresor:x:{os.geteuid()}:{os.getegid()}::/:/bin/sh\n")
+        groups.write_text(f"tresor:x:{os.getegid()}:\n")
+        return {"LD_PRELOAD": str(library), "NSS_WRAPPER_PASSWD": str(users), "NSS_WRAPPER_GROUP": str(groups)}
+    return {}
+
+
 def _other_user() -> tuple[int, int]:
     """Who PostgreSQL runs as when we are root, which it refuses to be."""
     for name in ("postgres", "nobody"):
@@ -215,7 +233,11 @@ def _unprivileged(command: Sequence[str | Path], *folders: Path) -> list[str]:
     if os.geteuid() != 0:
         return words
     uid, gid = _other_user()
-    kept = [] if all(_is_passable(folder) for folder in folders) else ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    kept = (
+        []
+        if all(_is_passable(folder) for folder in folders)
+        else ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    )
     setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
     return [setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *kept, "--", *words]
 

@@ -41,8 +41,9 @@ def _erlang_folder(root: Path) -> Path | None:
 
 def installed_database() -> DatabaseBinaries | None:
     """The newest installed PostgreSQL; None when there is none, or only ones too old."""
-    folders = {Path(found).resolve().parent for name in ("postgres",) if (found := shutil.which(name))}
-    folders |= set(Path("/usr/lib/postgresql").glob("*/bin"))
+    folders = set(Path("/usr/lib/postgresql").glob("*/bin"))
+    if in_path := shutil.which("postgres"):
+        folders.add(Path(in_path).resolve().parent)
     found = [(version, folder) for folder in folders if (version := _major_version(folder)) >= _OLDEST_POSTGRESQL]
     if not found:
         return None

@@ -25,12 +25,18 @@ _COUNTERPARTS: Final = (
 
 
 def certificate_settings(
-    console: Console, environment: Mapping[str, str] = os.environ, tools: Path = TOOLS, system: Path = _SYSTEM_CERTIFICATES
+    console: Console,
+    environment: Mapping[str, str] = os.environ,
+    tools: Path = TOOLS,
+    system: Path = _SYSTEM_CERTIFICATES,
 ) -> dict[str, str]:
     """PIP_CERT and SSL_CERT_FILE: the first bundle the environment names, else the system's, else Debian's, fetched."""
     named = next((environment[name] for name in _CERTIFICATE_VARIABLES if environment.get(name)), "")
     if named:
-        return {"PIP_CERT": environment.get("PIP_CERT", named), "SSL_CERT_FILE": environment.get("SSL_CERT_FILE", named)}
+        return {
+            "PIP_CERT": environment.get("PIP_CERT", named),
+            "SSL_CERT_FILE": environment.get("SSL_CERT_FILE", named),
+        }
     if system.exists():
         return {}
     bundle = tools / "certificates" / "bundle.pem"

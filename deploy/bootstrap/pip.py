@@ -25,7 +25,15 @@ class Pip:
     def install(self, requirements: Path, target: Path, certificates: Mapping[str, str]) -> None:
         """Install hash-checked requirements into a folder of their own. The environment's own settings for pip (index,
         mirror, proxy, certificates) hold. Raises Lacking with pip's words."""
-        arguments = ["install", "--require-hashes", "--no-deps", "--only-binary=:all:", "--upgrade", "--target", str(target)]
+        arguments = [
+            "install",
+            "--require-hashes",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--upgrade",
+            "--target",
+            str(target),
+        ]
         done = subprocess.run(
             [*self.command, *arguments, "-r", str(requirements)],
             env={**os.environ, **certificates, **self.environment},
@@ -76,7 +84,5 @@ def _of_debian(console: Console, python: str, tools: Path) -> Pip | None:
 
 
 def _works(command: Sequence[str], environment: Mapping[str, str]) -> bool:
-    done = subprocess.run(
-        [*command, "--version"], env={**os.environ, **environment}, capture_output=True, check=False
-    )
+    done = subprocess.run([*command, "--version"], env={**os.environ, **environment}, capture_output=True, check=False)
     return done.returncode == 0

@@ -1,5 +1,6 @@
 """Processes we started, and only those: each is known by its id and the moment it began, never by its name."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -69,10 +70,8 @@ class Process:
     def send(self, number: int) -> None:
         """Send a signal, if it still runs."""
         if self.is_alive():
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-            except ProcessLookupError:
-                pass
 
     def end(self, number: int = signal.SIGTERM, grace_seconds: float = 10.0) -> None:
         """Ask it to end; kill it and everything below it when it has not within the grace."""

@@ -47,4 +47,12 @@ def definitions(passwords: Mapping[str, str]) -> dict[str, Any]:
         }
         for user in (ADMINISTRATOR, *USERS)
     ]
-    return {"users": users, **vhost_definitions(), "parameters": [], "policies": [], "queues": [], "exchanges": [], "bindings": []}
+    return {
+        "users": users,
+        **vhost_definitions(),
+        "parameters": [],
+        "policies": [],
+        "queues": [],
+        "exchanges": [],
+        "bindings": [],
+    }

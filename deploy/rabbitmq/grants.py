@@ -25,7 +25,11 @@ EVENTS: Final = "tresor.events"
 QUERIES: Final = "tresor.queries"
 DEAD: Final = "tresor.dead"
 TOPIC_EXCHANGES: Final = (COMMANDS, EVENTS, QUERIES, DEAD)
-OPENSTACK_EXCHANGES: Final = ("nova", "neutron", "keystone", "cinder", "glance", "manila", "ironic", "openstack")
+OPENSTACK_EXCHANGES: Final = (
+    "nova", "neutron", "keystone", "openstack", "cinder", "manila", "glance", "ironic",
+    "placement", "swift", "barbican", "octavia", "designate", "heat", "magnum",
+)  # fmt: skip
+"""Exchanges of OpenStack's services that notifications are read from."""
 
 NOTHING: Final = "^$"
 """Matches no resource: every queue and exchange has a name."""
@@ -66,8 +70,15 @@ def permissions(vhost: str = VHOST, openstack_vhost: str = OPENSTACK_VHOST) -> I
         own = rf"tresor\.{service}\..+"
         # amq.default is the default exchange's name in a permission: answers to queries go through it.
         publishes = _any_of((COMMANDS, EVENTS, DEAD, "amq.default"))
+        bound = _any_of((COMMANDS, EVENTS, QUERIES))
         yield Permission(
-            service, vhost, configure=f"^({own}|{exchanges})$", write=f"^({own}|{publishes})$", read=f"^({own}|{exchanges})$"
+            service,
+            vhost,
+            # A wiped broker heals by every service declaring the exchanges again.
+            configure=f"^({own}|{exchanges})$",
+            # Naming the dead-letter exchange in a queue's arguments takes the right to write to it.
+            write=f"^({own}|{publishes})$",
+            read=f"^({own}|{bound})$",
         )
         yield Permission(
             service,
@@ -94,8 +105,8 @@ def topic_permissions(vhost: str = VHOST, openstack_vhost: str = OPENSTACK_VHOST
         yield TopicPermission(service, vhost, COMMANDS, write=anyone, read=own)
         yield TopicPermission(service, vhost, EVENTS, write=own, read=ANY)
         yield TopicPermission(service, vhost, QUERIES, write=NO_KEY, read=own)
-        # The broker itself dead-letters; a service only reads back what died in its own queues.
-        yield TopicPermission(service, vhost, DEAD, write=NO_KEY, read=ANY)
+        # The broker itself puts messages there, and the administrator looks at them.
+        yield TopicPermission(service, vhost, DEAD, write=NO_KEY, read=NO_KEY)
         for exchange in OPENSTACK_EXCHANGES:
             yield TopicPermission(service, openstack_vhost, exchange, write=NO_KEY, read=_NOTIFICATION_KEYS)
     yield TopicPermission(OPERATOR, vhost, COMMANDS, write=anyone, read=NO_KEY)

@@ -8,7 +8,12 @@ from bootstrap.leases import BrokerLease, DatabaseLease, PrivateBrokerLease, Pri
 
 
 async def test_a_service_reaches_its_vhosts(broker: BrokerLease) -> None:
-    for url in (broker.url_of("network-policy"), broker.openstack_url_of("network-policy"), broker.url, broker.openstack_url):
+    for url in (
+        broker.url_of("network-policy"),
+        broker.openstack_url_of("network-policy"),
+        broker.url,
+        broker.openstack_url,
+    ):
         connection = await aio_pika.connect(url)
         assert await connection.channel()
         await connection.close()
