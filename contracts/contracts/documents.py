@@ -7,12 +7,25 @@ from contracts.envelope import Problem
 from contracts.site import Site
 from contracts.workspace import ALLOWED_NETWORK_CLASSES, MAX_NODES, Network, NetworkClass, Workspace
 
+RESERVED_NAMES = frozenset({"site"})
+"""The aggregate of messages that are about no workspace."""
+MAX_NODE_NAME_CHARACTERS = 40
+"""A node's name is an `Identifier` in messages, and a host name in the guest."""
+
 
 def problems(document: Workspace, site: Site) -> tuple[Problem, ...]:
     """Everything wrong with the document at this site that can be told without asking the cloud."""
-    return tuple(
-        found for rule in (_unique_names, _networks, _roles, _flows, _storage, _burst) for found in rule(document, site)
-    )
+    rules = (_name, _unique_names, _networks, _roles, _node_names, _flows, _storage, _burst, _quotas)
+    return tuple(found for rule in rules for found in rule(document, site))
+
+
+def _name(document: Workspace, _: Site) -> Iterator[Problem]:
+    if document.name in RESERVED_NAMES:
+        yield Problem(
+            field="name",
+            reason=f"'{document.name}' stands for what belongs to no workspace",
+            remedy="choose another name",
+        )
 
 
 def _unique_names(document: Workspace, _: Site) -> Iterator[Problem]:
@@ -81,6 +94,51 @@ def _roles(document: Workspace, _: Site) -> Iterator[Problem]:
             )
     if (total := sum(role.count for role in document.roles)) > MAX_NODES:
         yield Problem(field="roles", reason=f"{total} nodes; a workspace has at most {MAX_NODES}")
+
+
+def _node_names(document: Workspace, _: Site) -> Iterator[Problem]:
+    """`<workspace>-<role>-<n>` must fit, and name one thing: role `a` and role `a-0-b` can make the same port name."""
+    taken: dict[str, str] = {}
+    for position, role in enumerate(document.roles):
+        longest = f"{document.name}-{role.name}-{max(role.count - 1, 0)}"
+        if len(longest) > MAX_NODE_NAME_CHARACTERS:
+            yield Problem(
+                field=f"roles.{position}.name",
+                reason=f"the node name '{longest}' has more than {MAX_NODE_NAME_CHARACTERS} characters",
+                remedy="shorten the role's or the workspace's name",
+            )
+        for name in (
+            f"{role.name}-{index}-{network}" if len(role.networks) > 1 else f"{role.name}-{index}"
+            for index in range(role.count)
+            for network in role.networks
+        ):
+            if taken.setdefault(name, role.name) != role.name:
+                yield Problem(
+                    field=f"roles.{position}.name",
+                    reason=f"roles '{taken[name]}' and '{role.name}' would both have a port '{document.name}-{name}'",
+                    remedy="rename one of them",
+                )
+                break
+
+
+def _quotas(document: Workspace, _: Site) -> Iterator[Problem]:
+    """Bounds that can be held against the document itself; cores and memory need the flavors."""
+    burst = document.burst.max_nodes if document.burst is not None else 0
+    counts = {role.name: role.count for role in document.roles}
+    needs = {
+        "instances": sum(counts.values()) + burst,
+        "volumes_gib": sum(volume.size_gib * counts.get(volume.role, 0) for volume in document.storage.volumes),
+        "shares_gib": sum(share.size_gib for share in document.storage.shares),
+    }
+    for name, need in needs.items():
+        bound = getattr(document.quotas, name)
+        if bound is not None and bound < need:
+            yield Problem(
+                field=f"quotas.{name}",
+                reason=f"the document needs {need} {name.removesuffix('_gib')}{' GiB' if '_gib' in name else ''}, "
+                f"the quota is {bound}",
+                remedy=f"raise it to at least {need}, or ask for less",
+            )
 
 
 def _flows(document: Workspace, site: Site) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """What the provisioner is asked and tells: workspaces, networks, nodes."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -269,6 +270,15 @@ class WorkspaceSummary(Part):
     step: str
 
 
+class RegisterEntry(Part):
+    """What became of one generation of a workspace, and on whose word (row L29)."""
+
+    generation: Generation
+    state: WorkspaceState
+    holder: Annotated[str, StringConstraints(max_length=120)]
+    happened_at: datetime
+
+
 class WorkspaceList(Answer):
     type = "provisioner.workspaces.listed"
 
@@ -314,8 +324,20 @@ class WorkspaceShown(Answer):
     networks: tuple[ReadyNetwork, ...] = ()
     nodes: tuple[NodeStatus, ...] = ()
     problems: tuple[Problem, ...] = ()
+    history: tuple[RegisterEntry, ...] = ()
+    """Newest first, at most a hundred."""
 
-    example = {"summary": None}
+    example = {
+        "summary": None,
+        "history": [
+            {
+                "generation": 2,
+                "state": "deleted",
+                "holder": "ana@example.org",
+                "happened_at": "2026-11-21T10:00:00Z",
+            }
+        ],
+    }
 
 
 class ShowWorkspace(Query):

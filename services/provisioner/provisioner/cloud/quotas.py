@@ -9,6 +9,8 @@ from openstack.connection import Connection
 MANILA_MICROVERSION = "2.40"
 """The first versions with `/quota-sets` (2.7) and with limits on groups (2.40) are old enough to be everywhere."""
 _MANILA_HEADERS = {"X-OpenStack-Manila-API-Version": MANILA_MICROVERSION}
+_FORCED = {"force": True}
+"""Nova and Manila refuse a limit below the present use, which a workspace that shrinks has for a moment."""
 _NEUTRON_NAMES = {
     "network": "networks",
     "subnet": "subnets",
@@ -38,12 +40,12 @@ def write(connection: Connection, service: str, project_id: str, limits: Mapping
     if service == "network":
         connection.network.update_quota(project_id, **{_NEUTRON_NAMES[name]: limit for name, limit in limits.items()})
     elif service == "compute":
-        connection.compute.update_quota_set(project_id, **limits)
+        connection.compute.update_quota_set(project_id, **{**limits, **_FORCED})
     elif service == "volume":
         connection.block_storage.update_quota_set(project_id, **limits)
     else:
         response = connection.shared_file_system.put(
-            f"/quota-sets/{project_id}", json={"quota_set": dict(limits)}, headers=_MANILA_HEADERS
+            f"/quota-sets/{project_id}", json={"quota_set": {**limits, **_FORCED}}, headers=_MANILA_HEADERS
         )
         _checked(response)
 

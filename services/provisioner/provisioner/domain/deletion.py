@@ -28,7 +28,7 @@ class Unwanted:
     has_pool: bool = False
     """The burst-scheduler was told that it is ready, and has a pool to remove."""
     quota_services: tuple[str, ...] = ()
-    """Services that keep limits of the project."""
+    """Services that still keep limits of the project."""
 
 
 def plan(unwanted: Unwanted, seen: Observed) -> Plan:
@@ -97,9 +97,7 @@ def _project(unwanted: Unwanted, seen: Observed, may_raze: bool) -> Iterator[Goa
         return
     project_id = seen.project.id
     for service in unwanted.quota_services:
-        is_reset = not seen.quotas.get(service)
         forget = ForgetQuota(f"quota:{service}:{project_id}", project_id, service)
-        yield Goal("quota", service, is_reset, forget if may_raze else None)
-    is_bare = may_raze and all(not seen.quotas.get(service) for service in unwanted.quota_services)
+        yield Goal("quota", service, False, forget if may_raze else None)
     step = DeleteProject(f"project:{project_id}", project_id)
-    yield Goal("project", seen.project.name, False, step if is_bare else None)
+    yield Goal("project", seen.project.name, False, step if may_raze and not unwanted.quota_services else None)

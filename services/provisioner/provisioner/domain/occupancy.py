@@ -37,7 +37,7 @@ def problems(wanted: Wanted, seen: Observed) -> Iterator[Problem]:
     """Nodes that were given up, and servers in the way."""
     for node in wanted.nodes:
         field = f"roles.{_position(wanted, node.role)}"
-        if node.is_spent and node.server_id == (node.failed_server_id if node.server_id else None):
+        if node.is_spent:
             yield faults.problem(f"{node.name} failed {node.attempts} times", node.fault, field)
         server = seen.server(node.name, node.server_id)
         if server is not None and not server.is_marked:

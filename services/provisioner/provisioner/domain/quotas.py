@@ -8,8 +8,6 @@ from contracts.workspace import Workspace
 from provisioner.domain import names
 from provisioner.domain.catalog import Catalog
 
-SERVICES = ("compute", "network", "volume", "share")
-
 SPARE_PORTS = 8
 """For what Neutron makes by itself: DHCP, metadata, router interfaces; a few networks' worth."""
 SPARE_GROUPS = 4
@@ -17,6 +15,13 @@ SPARE_GROUPS = 4
 RULES_PER_FLOW = 64
 """Room for network-policy to compile a flow (endpoints' prefixes × port ranges × both ends) without hitting a limit."""
 MIN_RULES = 512
+
+
+def services(document: Workspace) -> tuple[str, ...]:
+    """The services whose limits Tresor sets for this document; it has no use for the others."""
+    has_volumes = bool(document.storage.volumes) or document.quotas.volumes_gib is not None
+    has_shares = bool(document.storage.shares) or document.quotas.shares_gib is not None
+    return ("compute", "network", *(["volume"] if has_volumes else []), *(["share"] if has_shares else []))
 
 
 def limits(document: Workspace, catalog: Catalog) -> Mapping[str, Mapping[str, int]]:
@@ -43,12 +48,13 @@ def limits(document: Workspace, catalog: Catalog) -> Mapping[str, Mapping[str, i
         },
     }
     volumes = {volume.name: role.count for volume in document.storage.volumes if (role := document.role(volume.role))}
-    if volumes or asked.volumes_gib is not None:
+    wants = services(document)
+    if "volume" in wants:
         wanted["volume"] = {
             "volumes": max(sum(volumes.values()), 1),
             "gigabytes": _or(asked.volumes_gib, _volumes_gib(document)),
         }
-    if document.storage.shares or asked.shares_gib is not None:
+    if "share" in wants:
         wanted["share"] = {
             "shares": max(len(document.storage.shares), 1),
             "gigabytes": _or(asked.shares_gib, sum(share.size_gib for share in document.storage.shares)),

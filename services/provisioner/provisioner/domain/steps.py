@@ -3,6 +3,29 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+_TOLD = {
+    "project.create": "project.created",
+    "role.grant": "role.granted",
+    "quota.set": "quota.set",
+    "network.create": "network.created",
+    "subnet.create": "subnet.created",
+    "router.create": "router.created",
+    "router.gateway": "router.joined to the outside",
+    "router.interface": "router.joined to a subnet",
+    "tag.set": "tag.set",
+    "port.create": "port.created",
+    "server.create": "server.created",
+    "server.start": "server.started",
+    "volume.attach": "volume.attached",
+    "server.delete": "server.being deleted",
+    "port.delete": "port.deleted",
+    "router.interface-remove": "router.parted from a subnet",
+    "router.delete": "router.deleted",
+    "network.delete": "network.deleted",
+    "quota.delete": "quota.forgotten",
+    "project.delete": "project.deleted",
+}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -13,9 +36,14 @@ class Step:
 
     @property
     def told(self) -> str:
-        """The step in words, for people who watch."""
-        noun, _, verb = self.verb.partition(".")
-        return f"{verb} {noun} {self.marker}"
+        """The step in words once it is done, for people who watch."""
+        noun, _, done = _TOLD.get(self.verb, self.verb).partition(".")
+        return f"{noun} {getattr(self, 'name', '')}".rstrip() + f" {done}"
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Made twice, it does what it does once: an unknown outcome need not be waited for."""
+        return not self.verb.endswith((".create", ".attach", ".interface"))
 
 
 @dataclass(frozen=True)
