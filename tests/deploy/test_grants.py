@@ -10,11 +10,12 @@ import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed
+from aiormq.abc import FieldTable
 from aiormq.exceptions import ChannelAccessRefused
-from contracts import envelope
 from shared.notifications import topology as notifications
 
 from bootstrap.leases import BrokerLease
+from contracts import envelope
 from rabbitmq import grants
 
 SERVICES = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")
@@ -31,7 +32,7 @@ def delete_exchange(name: str) -> Action:
 
 
 def declare_queue(name: str) -> Action:
-    arguments = {"x-queue-type": "quorum", "x-dead-letter-exchange": "tresor.dead"}
+    arguments: FieldTable = {"x-queue-type": "quorum", "x-dead-letter-exchange": "tresor.dead"}
     return lambda channel: channel.declare_queue(name, durable=True, arguments=arguments)
 
 
@@ -124,6 +125,8 @@ async def test_a_service_on_tresors_vhost(wired: BrokerLease, service: str) -> N
         "ask a query": (False, publish("tresor.queries", f"{others[0]}.workspace.show")),
         "publish an event with no key": (False, publish("tresor.events", "")),
         "publish a command with no key": (False, publish("tresor.commands", "")),
+        "publish a query with no key": (False, publish("tresor.queries", "")),
+        "publish dead letters with no key": (False, publish("tresor.dead", "")),
         "publish a command to nobody": (False, publish("tresor.commands", "other.workspace.create")),
         "publish an event of a lookalike": (False, publish("tresor.events", f"{service}x.thing.done")),
         "publish dead letters": (False, publish("tresor.dead", f"{service}.thing.done")),
@@ -176,6 +179,7 @@ async def test_the_operator(wired: BrokerLease) -> None:
         "declare a queue outside": (False, declare_queue_without_dead_letters("tresor.elsewhere")),
         "hear every event": (True, bind(own, "tresor.events", "#")),
         "publish an event": (False, publish("tresor.events", "operator.thing.done")),
+        "publish an event with no key": (False, publish("tresor.events", "")),
         "publish through the default exchange": (False, publish("", "tresor.storage.work")),
         "publish dead letters": (False, publish("tresor.dead", "operator.thing.done")),
         "publish a command to nobody": (False, publish("tresor.commands", "operator.workspace.create")),
@@ -256,6 +260,6 @@ async def test_every_topic_exchange_has_an_entry_for_every_user(wired: BrokerLea
 
 def test_the_grants_name_what_the_services_use() -> None:
     exchanges = (envelope.COMMANDS_EXCHANGE, envelope.EVENTS_EXCHANGE, envelope.QUERIES_EXCHANGE)
-    assert (grants.COMMANDS, grants.EVENTS, grants.QUERIES) == exchanges
+    assert exchanges == (grants.COMMANDS, grants.EVENTS, grants.QUERIES)
     assert grants.DEAD == envelope.DEAD_LETTER_EXCHANGE
     assert set(grants.OPENSTACK_EXCHANGES) == set(notifications.EXCHANGES)

@@ -1,10 +1,13 @@
 """The database's roles on a real server: each in its own schema, and nowhere else."""
 
+import base64
 import hashlib
+import hmac
 
 import asyncpg
 import pytest
 
+from bootstrap.access import ROLES_SQL
 from bootstrap.leases import DatabaseLease
 from postgres.passwords import ROLES, scram_verifier
 
@@ -41,9 +44,8 @@ async def test_a_role_owns_its_schema_alone(database: DatabaseLease, service: st
             f"ALTER ROLE {other} PASSWORD 'mine'",
         ]
     for statement in refused:
-        with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(statement)
-            pytest.fail(f"{role} was allowed: {statement}")
     await connection.close()
 
 
@@ -69,8 +71,6 @@ async def test_the_roles_can_be_made_again(database: DatabaseLease) -> None:
     connection = await asyncpg.connect(database.dsn("storage"))
     await connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
     keeper = await asyncpg.connect(database.dsn())
-    from bootstrap.access import ROLES_SQL
-
     await keeper.execute(ROLES_SQL.read_text())
     assert await connection.fetchval("SELECT one FROM kept") == 1
     await keeper.close()
@@ -79,9 +79,6 @@ async def test_the_roles_can_be_made_again(database: DatabaseLease) -> None:
 
 def test_the_verifier_is_rfc_7677s() -> None:
     """The example of RFC 7677: user "user", password "pencil"; its client proof must follow from our stored key."""
-    import base64
-    import hmac
-
     salt = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
     verifier = scram_verifier("pencil", salt)
     stored_key = base64.b64decode(verifier.split("$")[2].split(":")[0])
