@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import openstack.exceptions
 import pytest
@@ -13,6 +13,10 @@ from openstack.config import OpenStackConfig
 from openstack.connection import Connection
 
 Answer = TypeVar("Answer")
+
+Sdk: TypeAlias = Any
+"""An openstacksdk Connection. Its own types join two identity versions and many an optional, so that each call here
+would need a cast; the tests say what they expect by asserting it."""
 
 MANILA_MICROVERSION = "2.82"
 
@@ -25,7 +29,7 @@ class Cloud:
     clouds_file: Path
     bus_url: str
 
-    def connect(self, entry: str) -> Connection:
+    def connect(self, entry: str) -> Sdk:
         """A connection by an entry of its clouds.yaml; the process's environment has no say."""
         config = OpenStackConfig(config_files=[str(self.clouds_file)], load_envvars=False)
         return Connection(config=config.get_one(cloud=entry))
@@ -45,9 +49,15 @@ def eventually(
         time.sleep(interval_seconds)
 
 
+def body_of(refused: pytest.ExceptionInfo[openstack.exceptions.HttpException]) -> Any:
+    """The JSON body of an error's answer."""
+    answer: Any = refused.value.response
+    return answer.json()
+
+
 def neutron_error(refused: pytest.ExceptionInfo[openstack.exceptions.HttpException]) -> dict[str, str]:
     """Neutron's error: its type, a message for people, and a detail that is empty as a rule."""
-    body: dict[str, str] = refused.value.response.json()["NeutronError"]
+    body: dict[str, str] = body_of(refused)["NeutronError"]
     assert body.keys() == {"type", "message", "detail"}
     return body
 
@@ -74,7 +84,7 @@ class Tidy:
 class Shares:
     """Manila at one microversion. openstacksdk's proxy lets each call choose its own; these facts are of one."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Sdk) -> None:
         self._proxy = connection.shared_file_system
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -96,8 +106,16 @@ class Shares:
         body = {"share_proto": protocol, "size": size_gib, "name": name, "share_type": kind}
         answer = self.call("POST", "/shares", {"share": body})
         assert answer.status_code == 200, answer.text
-        share_id = answer.json()["share"]["id"]
-        return eventually(lambda: (share := self.get(share_id)) and share["status"] == "available" and share or None)
+        return self.wait_until_available(answer.json()["share"]["id"])
+
+    def wait_until_available(self, share_id: str) -> dict[str, Any]:
+        """The share once it is available."""
+
+        def now() -> dict[str, Any] | None:
+            share = self.get(share_id)
+            return share if share and share["status"] == "available" else None
+
+        return eventually(now)
 
     def delete(self, share_id: str) -> None:
         """Deletes a share and waits until it is gone."""
@@ -111,9 +129,9 @@ class Workspace:
 
     name: str
     project_id: str
-    connection: Connection
+    connection: Sdk
 
-    def empty(self, admin: Connection) -> None:
+    def empty(self, admin: Sdk) -> None:
         """Deletes everything in the project, in the order the cloud allows."""
         own = self.connection
         servers = list(own.compute.servers())
@@ -145,7 +163,7 @@ class Workspace:
             network.delete_address_group(addresses)
 
 
-def open_exchanges(admin: Connection, system: Connection) -> None:
+def open_exchanges(admin: Sdk, system: Sdk) -> None:
     """Makes each service publish once, since its exchange exists only from then on; leaves nothing behind."""
     name = f"conf-open-{secrets.token_hex(4)}"
     admin.compute.delete_keypair(admin.compute.create_keypair(name=name))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from openstack.connection import Connection
-from tests.lab.cloud import Cloud, Tidy, Workspace, open_exchanges
+
+from tests.lab.cloud import Cloud, Sdk, Tidy, Workspace, open_exchanges
 from tests.lab.recorder import Recorder
 
 
@@ -30,25 +30,25 @@ def cloud() -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="session")
-def admin(cloud: Cloud) -> Connection:
+def admin(cloud: Cloud) -> Sdk:
     """The cloud's administrator, in the project `admin`."""
     return cloud.connect("lab")
 
 
 @pytest.fixture(scope="session")
-def system(cloud: Cloud) -> Connection:
+def system(cloud: Cloud) -> Sdk:
     """The cloud's administrator with a system-scoped token, which Ironic asks for."""
     return cloud.connect("lab-system")
 
 
 @pytest.fixture(scope="session")
-def provisioner(cloud: Cloud) -> Connection:
+def provisioner(cloud: Cloud) -> Sdk:
     """The account of Tresor's provisioner: the role admin in the project `service`."""
     return cloud.connect("tresor-provisioner")
 
 
 @pytest.fixture(scope="session")
-def notifications(cloud: Cloud, admin: Connection, system: Connection) -> Iterator[Recorder]:
+def notifications(cloud: Cloud, admin: Sdk, system: Sdk) -> Iterator[Recorder]:
     """Everything the cloud publishes from here on, on every exchange."""
     with Recorder(cloud.bus_url) as recorder:
         open_exchanges(admin, system)
@@ -70,7 +70,7 @@ def tidy() -> Iterator[Tidy]:
 
 
 @pytest.fixture(scope="module")
-def workspace(cloud: Cloud, admin: Connection, provisioner: Connection) -> Iterator[Workspace]:
+def workspace(cloud: Cloud, admin: Sdk, provisioner: Sdk) -> Iterator[Workspace]:
     """A project of the module's own with the provisioner in it, emptied and deleted at the end."""
     name = f"conf-{secrets.token_hex(4)}"
     project = admin.identity.create_project(name=name, domain_id="default")

@@ -57,6 +57,17 @@ class Notification:
         return text in json.dumps(self.message["payload"])
 
 
+def declared(connection: Any, exchange: str) -> bool:
+    """Does the exchange exist? A passive declaration that fails closes its channel, so it gets one of its own."""
+    probe = connection.channel()
+    try:
+        probe.exchange_declare(exchange, passive=True)
+    except pika.exceptions.ChannelClosedByBroker:
+        return False
+    probe.close()
+    return True
+
+
 class Recorder:
     """A thread with a connection of its own; reading is safe from any thread."""
 
@@ -81,6 +92,11 @@ class Recorder:
         with self._condition:
             if not self._condition.wait_for(lambda: set(EXCHANGES) == self._bound, timeout_seconds):
                 raise TimeoutError(f"no exchange {set(EXCHANGES) - self._bound}")
+
+    def exchange_exists(self, exchange: str) -> bool:
+        """Is there an exchange of that name? Asked on a connection of its own."""
+        with pika.BlockingConnection(pika.URLParameters(self._url)) as connection:
+            return declared(connection, exchange)
 
     def mark(self) -> int:
         """A place in the stream, to be given to the other methods."""
@@ -143,13 +159,8 @@ class Recorder:
         for exchange in EXCHANGES:
             if exchange in self._bound:
                 continue
-            # A passive declaration of an exchange that is not there closes the channel: so it gets one of its own.
-            probe = connection.channel()
-            try:
-                probe.exchange_declare(exchange, passive=True)
-            except pika.exceptions.ChannelClosedByBroker:
+            if not declared(connection, exchange):
                 continue
-            probe.close()
             for topic in TOPICS:
                 channel.queue_bind(queue, exchange, topic)
             with self._condition:

@@ -3,15 +3,14 @@
 import openstack.exceptions
 import pytest
 from openstack.connection import Connection
-from tests.lab.cloud import Cloud, Tidy
+
+from tests.lab.cloud import Cloud, Sdk, Tidy, body_of
 from tests.lab.recorder import Notification, Recorder
 
 NOBODY = "11111111111111111111111111111111"
 
 
-
-
-def test_a_project_name_is_unique_in_its_domain(admin: Connection, prefix: str, tidy: Tidy) -> None:
+def test_a_project_name_is_unique_in_its_domain(admin: Sdk, prefix: str, tidy: Tidy) -> None:
     """A second project of the same name is a 409, so a lost response is found again by name."""
     project = admin.identity.create_project(name=prefix, domain_id="default", description="d")
     tidy(admin.identity.delete_project, project)
@@ -19,14 +18,14 @@ def test_a_project_name_is_unique_in_its_domain(admin: Connection, prefix: str, 
     assert project.parent_id == "default"
     with pytest.raises(openstack.exceptions.ConflictException) as refused:
         admin.identity.create_project(name=prefix, domain_id="default")
-    error = refused.value.response.json()["error"]
+    error = body_of(refused)["error"]
     assert error["code"] == 409
     assert error["title"] == "Conflict"
     assert prefix in error["message"]
     assert admin.identity.find_project(prefix, domain_id="default").id == project.id
 
 
-def test_tags_given_at_creation_find_the_project(admin: Connection, prefix: str, tidy: Tidy) -> None:
+def test_tags_given_at_creation_find_the_project(admin: Sdk, prefix: str, tidy: Tidy) -> None:
     """Tags serve as a marker: listed by tag, only that project comes."""
     project = admin.identity.create_project(name=prefix, domain_id="default", tags=["tresor", f"ws={prefix}"])
     tidy(admin.identity.delete_project, project)
@@ -34,18 +33,16 @@ def test_tags_given_at_creation_find_the_project(admin: Connection, prefix: str,
     assert list(admin.identity.projects(tags=f"ws={prefix},absent")) == []
 
 
-def test_an_unknown_project_is_404(admin: Connection) -> None:
+def test_an_unknown_project_is_404(admin: Sdk) -> None:
     """The body names what was asked for."""
     with pytest.raises(openstack.exceptions.NotFoundException) as refused:
         admin.identity.get_project(NOBODY)
-    error = refused.value.response.json()["error"]
+    error = body_of(refused)["error"]
     assert error == {"code": 404, "title": "Not Found", "message": f"Could not find project: {NOBODY}."}
     assert admin.identity.find_project(NOBODY) is None
 
 
-def test_rescoping_needs_a_role_first(
-    admin: Connection, provisioner: Connection, prefix: str, tidy: Tidy
-) -> None:
+def test_rescoping_needs_a_role_first(admin: Sdk, provisioner: Sdk, prefix: str, tidy: Tidy) -> None:
     """An administrator elsewhere has no access to a new project until granted a role there; granting twice is fine."""
     project = admin.identity.create_project(name=prefix, domain_id="default")
     tidy(admin.identity.delete_project, project)
@@ -61,21 +58,17 @@ def test_rescoping_needs_a_role_first(
     assert [item.role["id"] for item in admin.identity.role_assignments(scope_project_id=project.id)] == [role.id]
 
 
-def test_a_disabled_project_gives_no_token(
-    admin: Connection, provisioner: Connection, prefix: str, tidy: Tidy
-) -> None:
+def test_a_disabled_project_gives_no_token(admin: Sdk, provisioner: Sdk, prefix: str, tidy: Tidy) -> None:
     """Disabling shuts the project out at once, the role notwithstanding."""
     project = admin.identity.create_project(name=prefix, domain_id="default")
     tidy(admin.identity.delete_project, project)
-    admin.identity.assign_project_role_to_user(
-        project, provisioner.current_user_id, admin.identity.find_role("admin")
-    )
+    admin.identity.assign_project_role_to_user(project, provisioner.current_user_id, admin.identity.find_role("admin"))
     admin.identity.update_project(project, is_enabled=False)
     with pytest.raises(openstack.exceptions.SDKException, match="401"):
         provisioner.connect_as_project(prefix).authorize()
 
 
-def test_a_wrong_password_is_401(cloud: Cloud, notifications: Recorder, admin: Connection) -> None:
+def test_a_wrong_password_is_401(cloud: Cloud, notifications: Recorder, admin: Sdk) -> None:
     """The failed login is told as a CADF event with the outcome failure and the user's id."""
     mark = notifications.mark()
     wrong = Connection(
@@ -98,7 +91,7 @@ def test_a_wrong_password_is_401(cloud: Cloud, notifications: Recorder, admin: C
 
 
 def test_an_application_credential_shows_its_secret_once(
-    cloud: Cloud, admin: Connection, provisioner: Connection, tidy: Tidy, prefix: str
+    cloud: Cloud, admin: Sdk, provisioner: Sdk, tidy: Tidy, prefix: str
 ) -> None:
     """The secret is in the answer to the creation and nowhere after it."""
     account = provisioner.current_user_id
@@ -117,7 +110,7 @@ def test_an_application_credential_shows_its_secret_once(
     assert by_credential.current_project_id == provisioner.current_project_id
 
 
-def test_project_events_are_cadf(admin: Connection, notifications: Recorder, prefix: str) -> None:
+def test_project_events_are_cadf(admin: Sdk, notifications: Recorder, prefix: str) -> None:
     """One event each for created, updated, deleted, on keystone with notifications.info, the id in resource_info."""
     mark = notifications.mark()
     project = admin.identity.create_project(name=prefix, domain_id="default")
@@ -144,7 +137,7 @@ def test_project_events_are_cadf(admin: Connection, notifications: Recorder, pre
 
 
 def test_a_role_grant_names_user_project_and_role(
-    admin: Connection, provisioner: Connection, notifications: Recorder, prefix: str, tidy: Tidy
+    admin: Sdk, provisioner: Sdk, notifications: Recorder, prefix: str, tidy: Tidy
 ) -> None:
     """role_assignment.created carries the three ids at the payload's top."""
     project = admin.identity.create_project(name=prefix, domain_id="default")

@@ -1,23 +1,22 @@
 """Networks, subnets, routers: what the provisioner lays before anything boots."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import openstack.exceptions
 import pytest
-from openstack.connection import Connection
-from tests.lab.cloud import Tidy, Workspace, eventually, neutron_error
+
+from tests.lab.cloud import Sdk, Tidy, Workspace, eventually, neutron_error
 from tests.lab.recorder import Notification, Recorder
 
 
 @pytest.fixture(scope="module")
-def net(admin: Connection, workspace: Workspace) -> Any:
+def net(admin: Sdk, workspace: Workspace) -> Any:
     """A network of the workspace's project, made by the administrator of another one."""
     return admin.network.create_network(name=workspace.name, project_id=workspace.project_id)
 
 
 @pytest.fixture(scope="module")
-def subnet(admin: Connection, workspace: Workspace, net: Any) -> Any:
+def subnet(admin: Sdk, workspace: Workspace, net: Any) -> Any:
     """A subnet with DHCP on it."""
     return admin.network.create_subnet(
         name=workspace.name, network_id=net.id, project_id=workspace.project_id, ip_version=4, cidr="10.41.0.0/24"
@@ -25,7 +24,7 @@ def subnet(admin: Connection, workspace: Workspace, net: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def router(admin: Connection, workspace: Workspace, subnet: Any) -> Iterator[Any]:
+def router(admin: Sdk, workspace: Workspace, subnet: Any) -> Any:
     """A router with an interface in the subnet and a gateway to the outside."""
     outside = admin.network.find_network("public")
     made = admin.network.create_router(
@@ -49,7 +48,7 @@ def test_an_administrator_makes_a_network_for_another_project(workspace: Workspa
     assert [found.id for found in workspace.connection.network.networks(project_id=workspace.project_id)] == [net.id]
 
 
-def test_names_are_no_markers_in_neutron(admin: Connection, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
+def test_names_are_no_markers_in_neutron(admin: Sdk, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
     """Two networks may have one name: a retried creation has to look first."""
     made = [admin.network.create_network(name=prefix, project_id=workspace.project_id) for _ in range(2)]
     for found in made:
@@ -59,7 +58,7 @@ def test_names_are_no_markers_in_neutron(admin: Connection, workspace: Workspace
         admin.network.find_network(prefix)
 
 
-def test_tags_find_a_network(admin: Connection, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
+def test_tags_find_a_network(admin: Sdk, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
     """Tags are set after the creation, in a call of their own, and filter lists; all tags named have to be there."""
     made = admin.network.create_network(name=prefix, project_id=workspace.project_id)
     tidy(admin.network.delete_network, made)
@@ -77,9 +76,7 @@ def test_a_subnet_brings_gateway_pool_and_dhcp(subnet: Any) -> None:
     assert subnet.is_dhcp_enabled
 
 
-def test_overlapping_subnets_of_a_network_are_refused(
-    admin: Connection, workspace: Workspace, net: Any, subnet: Any
-) -> None:
+def test_overlapping_subnets_of_a_network_are_refused(admin: Sdk, workspace: Workspace, net: Any, subnet: Any) -> None:
     """400 InvalidInput, which makes a repeated creation of a subnet recognisable."""
     with pytest.raises(openstack.exceptions.BadRequestException) as refused:
         admin.network.create_subnet(
@@ -98,7 +95,7 @@ def test_a_router_gets_an_address_outside(router: Any) -> None:
     assert router.status == "ACTIVE"
 
 
-def test_a_router_interface_is_a_port_of_the_project(admin: Connection, router: Any, net: Any, subnet: Any) -> None:
+def test_a_router_interface_is_a_port_of_the_project(admin: Sdk, router: Any, net: Any, subnet: Any) -> None:
     """It has the gateway's address, no security group and no port security; it goes ACTIVE a moment later."""
     (port,) = admin.network.ports(device_id=router.id, device_owner="network:router_interface")
     assert port.network_id == net.id
@@ -108,7 +105,7 @@ def test_a_router_interface_is_a_port_of_the_project(admin: Connection, router: 
     eventually(lambda: admin.network.get_port(port.id).status == "ACTIVE")
 
 
-def test_the_same_interface_twice_is_400(admin: Connection, router: Any, subnet: Any) -> None:
+def test_the_same_interface_twice_is_400(admin: Sdk, router: Any, subnet: Any) -> None:
     """A repeated call is refused as an overlap with itself."""
     with pytest.raises(openstack.exceptions.BadRequestException) as refused:
         admin.network.add_interface_to_router(router, subnet_id=subnet.id)
@@ -117,7 +114,7 @@ def test_the_same_interface_twice_is_400(admin: Connection, router: Any, subnet:
     assert "overlaps" in error["message"]
 
 
-def test_what_is_in_use_is_not_deleted(admin: Connection, net: Any, subnet: Any, router: Any) -> None:
+def test_what_is_in_use_is_not_deleted(admin: Sdk, net: Any, subnet: Any, router: Any) -> None:
     """409 each, with an error type of its own."""
     for delete, thing, kind in (
         (admin.network.delete_network, net, "NetworkInUse"),
@@ -130,7 +127,7 @@ def test_what_is_in_use_is_not_deleted(admin: Connection, net: Any, subnet: Any,
 
 
 def test_a_network_takes_its_subnets_along_in_silence(
-    admin: Connection, workspace: Workspace, notifications: Recorder, prefix: str
+    admin: Sdk, workspace: Workspace, notifications: Recorder, prefix: str
 ) -> None:
     """create and delete are told as .start and .end of the network; no subnet.delete is told."""
     mark = notifications.mark()
@@ -157,7 +154,7 @@ def test_a_network_takes_its_subnets_along_in_silence(
 
 
 def test_what_network_events_carry(
-    admin: Connection, workspace: Workspace, notifications: Recorder, prefix: str, tidy: Tidy
+    admin: Sdk, workspace: Workspace, notifications: Recorder, prefix: str, tidy: Tidy
 ) -> None:
     """.start of a creation has the request as it was sent (no id); .end has the resource; a deletion has its id."""
     mark = notifications.mark()
@@ -179,7 +176,7 @@ def test_what_network_events_carry(
 
 
 def test_a_refused_deletion_is_told_as_a_start_only(
-    admin: Connection, net: Any, subnet: Any, router: Any, notifications: Recorder
+    admin: Sdk, net: Any, subnet: Any, router: Any, notifications: Recorder
 ) -> None:
     """.start says that somebody asked, not that it happened."""
     mark = notifications.mark()
@@ -192,20 +189,22 @@ def test_a_refused_deletion_is_told_as_a_start_only(
 
 
 def test_setting_tags_is_told(
-    admin: Connection, workspace: Workspace, notifications: Recorder, prefix: str, tidy: Tidy
+    admin: Sdk, workspace: Workspace, notifications: Recorder, prefix: str, tidy: Tidy
 ) -> None:
     """tag.update with the tagged resource's type and id, and all its tags."""
     made = admin.network.create_network(name=prefix, project_id=workspace.project_id)
     tidy(admin.network.delete_network, made)
     mark = notifications.mark()
     admin.network.set_tags(made, ["a"])
-    told = notifications.wait_for(mark, lambda heard: heard.event_type.startswith("tag.") and heard.mentions(made.id), 2)
+    told = notifications.wait_for(
+        mark, lambda heard: heard.event_type.startswith("tag.") and heard.mentions(made.id), 2
+    )
     assert types(told) == ["tag.update.start", "tag.update.end"]
     assert told[1].payload == {"obj_resource": "networks", "obj_resource_id": made.id, "tags": ["a"]}
 
 
 def test_interface_events_have_no_start_and_no_end(
-    admin: Connection, workspace: Workspace, notifications: Recorder, prefix: str, tidy: Tidy
+    admin: Sdk, workspace: Workspace, notifications: Recorder, prefix: str, tidy: Tidy
 ) -> None:
     """router.interface.create and .delete, one each, and nothing of the port that comes and goes with it."""
     made = admin.network.create_network(name=prefix, project_id=workspace.project_id)

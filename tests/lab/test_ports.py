@@ -5,23 +5,21 @@ from typing import Any
 
 import openstack.exceptions
 import pytest
-from openstack.connection import Connection
-from tests.lab.cloud import Tidy, Workspace, neutron_error
+
+from tests.lab.cloud import Sdk, Tidy, Workspace, neutron_error
 from tests.lab.recorder import Recorder
 
 
 @pytest.fixture(scope="module")
-def net(admin: Connection, workspace: Workspace) -> Any:
+def net(admin: Sdk, workspace: Workspace) -> Any:
     """A network with one subnet."""
     made = admin.network.create_network(name=workspace.name, project_id=workspace.project_id)
-    admin.network.create_subnet(
-        network_id=made.id, project_id=workspace.project_id, ip_version=4, cidr="10.51.0.0/24"
-    )
+    admin.network.create_subnet(network_id=made.id, project_id=workspace.project_id, ip_version=4, cidr="10.51.0.0/24")
     return made
 
 
 @pytest.fixture
-def group(admin: Connection, workspace: Workspace, prefix: str) -> Iterator[Any]:
+def group(admin: Sdk, workspace: Workspace, prefix: str) -> Iterator[Any]:
     """A security group."""
     made = admin.network.create_security_group(name=prefix, project_id=workspace.project_id)
     yield made
@@ -29,7 +27,7 @@ def group(admin: Connection, workspace: Workspace, prefix: str) -> Iterator[Any]
 
 
 @pytest.fixture
-def port(admin: Connection, workspace: Workspace, net: Any, group: Any, prefix: str) -> Iterator[Any]:
+def port(admin: Sdk, workspace: Workspace, net: Any, group: Any, prefix: str) -> Iterator[Any]:
     """A port in the group and in no other."""
     made = admin.network.create_port(
         name=prefix, network_id=net.id, project_id=workspace.project_id, security_group_ids=[group.id]
@@ -52,7 +50,7 @@ def test_a_port_without_a_server_is_down_and_unbound(port: Any, group: Any, net:
 
 
 def test_a_port_without_a_word_on_groups_gets_the_default_one(
-    admin: Connection, workspace: Workspace, net: Any, tidy: Tidy
+    admin: Sdk, workspace: Workspace, net: Any, tidy: Tidy
 ) -> None:
     """Which is why a port is never made without naming its groups."""
     made = admin.network.create_port(network_id=net.id, project_id=workspace.project_id)
@@ -62,7 +60,7 @@ def test_a_port_without_a_word_on_groups_gets_the_default_one(
 
 
 def test_a_port_may_have_no_group_and_then_nothing_passes(
-    admin: Connection, workspace: Workspace, net: Any, tidy: Tidy
+    admin: Sdk, workspace: Workspace, net: Any, tidy: Tidy
 ) -> None:
     """An empty list is kept empty; port security stays on."""
     made = admin.network.create_port(network_id=net.id, project_id=workspace.project_id, security_group_ids=[])
@@ -71,9 +69,7 @@ def test_a_port_may_have_no_group_and_then_nothing_passes(
     assert made.is_port_security_enabled
 
 
-def test_groups_need_port_security(
-    admin: Connection, workspace: Workspace, net: Any, group: Any, tidy: Tidy
-) -> None:
+def test_groups_need_port_security(admin: Sdk, workspace: Workspace, net: Any, group: Any, tidy: Tidy) -> None:
     """Off, a port takes no group (400); and it cannot be switched off while the port has one (409)."""
     bare = admin.network.create_port(
         network_id=net.id, project_id=workspace.project_id, security_group_ids=[], is_port_security_enabled=False
@@ -91,7 +87,7 @@ def test_groups_need_port_security(
     assert neutron_error(conflict)["type"] == "PortSecurityPortHasSecurityGroup"
 
 
-def test_an_unknown_group_is_404(admin: Connection, workspace: Workspace, net: Any) -> None:
+def test_an_unknown_group_is_404(admin: Sdk, workspace: Workspace, net: Any) -> None:
     """And no port is made."""
     with pytest.raises(openstack.exceptions.NotFoundException) as refused:
         admin.network.create_port(
@@ -102,13 +98,11 @@ def test_an_unknown_group_is_404(admin: Connection, workspace: Workspace, net: A
     assert neutron_error(refused)["type"] == "SecurityGroupNotFound"
 
 
-def test_an_address_is_taken_once(admin: Connection, workspace: Workspace, net: Any, port: Any) -> None:
+def test_an_address_is_taken_once(admin: Sdk, workspace: Workspace, net: Any, port: Any) -> None:
     """409 for one that is in use, 400 for one of no subnet there."""
     taken = port.fixed_ips[0]["ip_address"]
     with pytest.raises(openstack.exceptions.ConflictException) as conflict:
-        admin.network.create_port(
-            network_id=net.id, project_id=workspace.project_id, fixed_ips=[{"ip_address": taken}]
-        )
+        admin.network.create_port(network_id=net.id, project_id=workspace.project_id, fixed_ips=[{"ip_address": taken}])
     assert neutron_error(conflict)["type"] == "IpAddressAlreadyAllocated"
     with pytest.raises(openstack.exceptions.BadRequestException) as refused:
         admin.network.create_port(
@@ -117,7 +111,7 @@ def test_an_address_is_taken_once(admin: Connection, workspace: Workspace, net: 
     assert neutron_error(refused)["type"] == "InvalidIpForNetwork"
 
 
-def test_lists_come_in_pages(admin: Connection, workspace: Workspace, net: Any, port: Any, tidy: Tidy) -> None:
+def test_lists_come_in_pages(admin: Sdk, workspace: Workspace, net: Any, port: Any, tidy: Tidy) -> None:
     """limit cuts, ports_links leads on; the last page has no link called next. The SDK follows by itself."""
     tidy(
         admin.network.delete_port,
@@ -133,7 +127,7 @@ def test_lists_come_in_pages(admin: Connection, workspace: Workspace, net: Any, 
     assert [found.id for found in admin.network.ports(network_id=net.id, limit=1)] == sorted(everything)
 
 
-def test_a_deleted_port_is_404(admin: Connection, workspace: Workspace, net: Any) -> None:
+def test_a_deleted_port_is_404(admin: Sdk, workspace: Workspace, net: Any) -> None:
     """The second deletion finds nothing."""
     made = admin.network.create_port(network_id=net.id, project_id=workspace.project_id, security_group_ids=[])
     admin.network.delete_port(made)
@@ -143,7 +137,7 @@ def test_a_deleted_port_is_404(admin: Connection, workspace: Workspace, net: Any
 
 
 def test_port_events(
-    admin: Connection, workspace: Workspace, net: Any, group: Any, notifications: Recorder, prefix: str
+    admin: Sdk, workspace: Workspace, net: Any, group: Any, notifications: Recorder, prefix: str
 ) -> None:
     """Each call is told as .start and .end; .end has the port with its groups, delete.end has it a last time."""
     mark = notifications.mark()

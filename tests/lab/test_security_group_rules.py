@@ -5,8 +5,8 @@ from typing import Any
 
 import openstack.exceptions
 import pytest
-from openstack.connection import Connection
-from tests.lab.cloud import Workspace, neutron_error
+
+from tests.lab.cloud import Sdk, Workspace, neutron_error
 from tests.lab.recorder import Notification, Recorder
 
 AddRule = Callable[..., Any]
@@ -14,7 +14,7 @@ NOBODY = "11111111-1111-1111-1111-111111111111"
 
 
 @pytest.fixture
-def group(admin: Connection, workspace: Workspace, prefix: str) -> Iterator[Any]:
+def group(admin: Sdk, workspace: Workspace, prefix: str) -> Iterator[Any]:
     """A group with no rule in it."""
     made = admin.network.create_security_group(name=prefix, project_id=workspace.project_id)
     for rule in made.security_group_rules:
@@ -24,7 +24,7 @@ def group(admin: Connection, workspace: Workspace, prefix: str) -> Iterator[Any]
 
 
 @pytest.fixture
-def add(admin: Connection, workspace: Workspace, group: Any) -> AddRule:
+def add(admin: Sdk, workspace: Workspace, group: Any) -> AddRule:
     """Adds a rule to the group."""
 
     def add_rule(**fields: Any) -> Any:
@@ -93,7 +93,10 @@ def test_host_bits_make_another_rule_of_the_same_meaning(add: AddRule) -> None:
     [
         ({"protocol": "tcp", "port_range_min": 24, "port_range_max": 23}, "SecurityGroupInvalidPortRange"),
         ({"port_range_min": 24, "port_range_max": 24}, "SecurityGroupProtocolRequiredWithPorts"),
-        ({"protocol": "tcp", "ethertype": "IPv6", "remote_ip_prefix": "10.0.0.0/8"}, "SecurityGroupRuleParameterConflict"),
+        (
+            {"protocol": "tcp", "ethertype": "IPv6", "remote_ip_prefix": "10.0.0.0/8"},
+            "SecurityGroupRuleParameterConflict",
+        ),
         ({"protocol": "nonsense"}, "SecurityGroupRuleInvalidProtocol"),
         ({"protocol": "tcp", "remote_ip_prefix": "10.0.0.0/99"}, "InvalidCIDR"),
         ({"direction": "sideways"}, "HTTPBadRequest"),
@@ -137,7 +140,7 @@ def test_dhcp_and_metadata_rules_are_plain_rules(add: AddRule) -> None:
     assert metadata.normalized_cidr == "169.254.169.254/32"
 
 
-def test_a_rule_does_not_change(admin: Connection, add: AddRule) -> None:
+def test_a_rule_does_not_change(admin: Sdk, add: AddRule) -> None:
     """Ports, protocol, direction and remote are read-only: a change is a new rule and the old one's deletion."""
     rule = add(**SSH)
     answer = admin.network.put(
@@ -151,9 +154,7 @@ def test_a_rule_does_not_change(admin: Connection, add: AddRule) -> None:
     )
 
 
-def test_many_rules_in_one_request_are_all_or_none(
-    admin: Connection, add: AddRule, group: Any, workspace: Workspace
-) -> None:
+def test_many_rules_in_one_request_are_all_or_none(admin: Sdk, add: AddRule, group: Any, workspace: Workspace) -> None:
     """The bulk form answers with all rules; with one duplicate in it nothing is made."""
 
     def bulk(*ports: int) -> Any:
@@ -179,9 +180,7 @@ def test_many_rules_in_one_request_are_all_or_none(
     assert there == {53, 123}
 
 
-def test_rule_events_name_the_rule_and_the_group(
-    admin: Connection, add: AddRule, group: Any, notifications: Recorder
-) -> None:
+def test_rule_events_name_the_rule_and_the_group(admin: Sdk, add: AddRule, group: Any, notifications: Recorder) -> None:
     """create.end and delete.end carry the whole rule; delete.start its id alone. The group itself is not told."""
     mark = notifications.mark()
     rule = add(**SSH)
@@ -204,7 +203,7 @@ def test_rule_events_name_the_rule_and_the_group(
     assert delete_end["security_group_rule"]["security_group_id"] == group.id
 
 
-def test_deleting_a_rule_twice_is_404(admin: Connection, add: AddRule) -> None:
+def test_deleting_a_rule_twice_is_404(admin: Sdk, add: AddRule) -> None:
     """SecurityGroupRuleNotFound: a repeated deletion is told apart from a refused one."""
     rule = add(**SSH)
     admin.network.delete_security_group_rule(rule)

@@ -3,15 +3,14 @@
 import openstack.exceptions
 import pytest
 from openstack.connection import Connection
-from tests.lab.cloud import Tidy, Workspace, neutron_error
+
+from tests.lab.cloud import Sdk, Tidy, Workspace, neutron_error
 from tests.lab.recorder import Notification, Recorder
 
 NOBODY = "11111111-1111-1111-1111-111111111111"
 
 
-def test_a_new_group_lets_everything_out(
-    admin: Connection, workspace: Workspace, prefix: str, tidy: Tidy
-) -> None:
+def test_a_new_group_lets_everything_out(admin: Sdk, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
     """Two egress rules without any limit, IPv4 and IPv6, and no ingress: default-deny starts by deleting them."""
     group = admin.network.create_security_group(name=prefix, project_id=workspace.project_id, description="marker")
     tidy(admin.network.delete_security_group, group)
@@ -39,7 +38,7 @@ def test_a_new_group_lets_everything_out(
     assert admin.network.get_security_group(group.id).security_group_rules == []
 
 
-def test_names_of_groups_are_no_markers(admin: Connection, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
+def test_names_of_groups_are_no_markers(admin: Sdk, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
     """Two groups may have one name: a retried creation has to look first. Tags filter as they do for networks."""
     made = [admin.network.create_security_group(name=prefix, project_id=workspace.project_id) for _ in range(2)]
     for group in made:
@@ -50,7 +49,7 @@ def test_names_of_groups_are_no_markers(admin: Connection, workspace: Workspace,
     assert [group.id for group in admin.network.security_groups(tags=f"role:{prefix}")] == [made[0].id]
 
 
-def test_a_projects_default_group_is_there_unasked(admin: Connection, workspace: Workspace) -> None:
+def test_a_projects_default_group_is_there_unasked(admin: Sdk, workspace: Workspace) -> None:
     """It lets its own members in and everything out, needs no call to make it."""
     admin.network.delete_security_group(
         admin.network.create_security_group(name=workspace.name, project_id=workspace.project_id)
@@ -67,7 +66,7 @@ def test_a_projects_default_group_is_there_unasked(admin: Connection, workspace:
 
 
 def test_the_default_group_comes_in_silence_and_comes_back(
-    admin: Connection, notifications: Recorder, prefix: str, tidy: Tidy
+    admin: Sdk, notifications: Recorder, prefix: str, tidy: Tidy
 ) -> None:
     """An administrator may delete it; the next look at the project makes it anew. Its making is told by no event."""
     project = admin.identity.create_project(name=prefix, domain_id="default")
@@ -86,7 +85,7 @@ def test_the_default_group_comes_in_silence_and_comes_back(
     assert [heard.event_type for heard in told] == ["security_group.delete.start", "security_group.delete.end"]
 
 
-def test_the_default_group_keeps_its_name(admin: Connection, workspace: Workspace) -> None:
+def test_the_default_group_keeps_its_name(admin: Sdk, workspace: Workspace) -> None:
     """Renaming it is a 409."""
     (group,) = admin.network.security_groups(name="default", project_id=workspace.project_id)
     with pytest.raises(openstack.exceptions.ConflictException) as refused:
@@ -94,15 +93,11 @@ def test_the_default_group_keeps_its_name(admin: Connection, workspace: Workspac
     assert neutron_error(refused)["type"] == "SecurityGroupCannotUpdateDefault"
 
 
-def test_a_member_may_not_delete_the_default_group(
-    admin: Connection, workspace: Workspace, prefix: str, tidy: Tidy
-) -> None:
+def test_a_member_may_not_delete_the_default_group(admin: Sdk, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
     """What an administrator may, a member may not: 409."""
     member = admin.identity.create_user(name=prefix, password="conformance", domain_id="default")
     tidy(admin.identity.delete_user, member)
-    admin.identity.assign_project_role_to_user(
-        workspace.project_id, member, admin.identity.find_role("member")
-    )
+    admin.identity.assign_project_role_to_user(workspace.project_id, member, admin.identity.find_role("member"))
     own = Connection(
         region_name="RegionOne",
         auth={
@@ -119,9 +114,7 @@ def test_a_member_may_not_delete_the_default_group(
     assert neutron_error(refused)["type"] == "SecurityGroupCannotRemoveDefault"
 
 
-def test_revision_numbers_count_rules_too(
-    admin: Connection, workspace: Workspace, prefix: str, tidy: Tidy
-) -> None:
+def test_revision_numbers_count_rules_too(admin: Sdk, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
     """Each rule added or removed, and each update, counts the group's revision up: a cheap sign of drift."""
     group = admin.network.create_security_group(name=prefix, project_id=workspace.project_id)
     tidy(admin.network.delete_security_group, group)
@@ -142,7 +135,7 @@ def test_revision_numbers_count_rules_too(
     assert seen == [1, 2, 3, 4]
 
 
-def test_if_match_guards_an_update(admin: Connection, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
+def test_if_match_guards_an_update(admin: Sdk, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
     """`If-Match: revision_number=N` updates only what still has that revision; else 412, and nothing changes."""
     group = admin.network.create_security_group(name=prefix, project_id=workspace.project_id)
     tidy(admin.network.delete_security_group, group)
@@ -160,15 +153,13 @@ def test_if_match_guards_an_update(admin: Connection, workspace: Workspace, pref
     assert fresh.json()["security_group"]["revision_number"] == group.revision_number + 1
 
 
-def test_a_group_in_use_is_not_deleted(admin: Connection, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
+def test_a_group_in_use_is_not_deleted(admin: Sdk, workspace: Workspace, prefix: str, tidy: Tidy) -> None:
     """409 SecurityGroupInUse for a group on a port."""
     net = admin.network.create_network(name=prefix, project_id=workspace.project_id)
     tidy(admin.network.delete_network, net)
     group = admin.network.create_security_group(name=prefix, project_id=workspace.project_id)
     tidy(admin.network.delete_security_group, group)
-    port = admin.network.create_port(
-        network_id=net.id, project_id=workspace.project_id, security_group_ids=[group.id]
-    )
+    port = admin.network.create_port(network_id=net.id, project_id=workspace.project_id, security_group_ids=[group.id])
     tidy(admin.network.delete_port, port)
     with pytest.raises(openstack.exceptions.ConflictException) as refused:
         admin.network.delete_security_group(group)
@@ -176,7 +167,7 @@ def test_a_group_in_use_is_not_deleted(admin: Connection, workspace: Workspace, 
 
 
 def test_a_group_named_by_anothers_rule_goes_and_takes_the_rule_along(
-    admin: Connection, workspace: Workspace, prefix: str, tidy: Tidy
+    admin: Sdk, workspace: Workspace, prefix: str, tidy: Tidy
 ) -> None:
     """Being a rule's remote group is no use: the group is deleted, and that rule of the other group with it."""
     remote = admin.network.create_security_group(name=f"{prefix}-remote", project_id=workspace.project_id)
@@ -193,7 +184,7 @@ def test_a_group_named_by_anothers_rule_goes_and_takes_the_rule_along(
     assert rule.id not in {found.id for found in admin.network.security_group_rules(security_group_id=group.id)}
 
 
-def test_group_events(admin: Connection, workspace: Workspace, notifications: Recorder, prefix: str) -> None:
+def test_group_events(admin: Sdk, workspace: Workspace, notifications: Recorder, prefix: str) -> None:
     """create.end carries the group with its default rules; the deletion is told, that of its rules is not."""
     mark = notifications.mark()
     group = admin.network.create_security_group(name=prefix, project_id=workspace.project_id)
@@ -217,7 +208,7 @@ def test_group_events(admin: Connection, workspace: Workspace, notifications: Re
     assert told[5].payload["security_group"]["name"] == prefix
 
 
-def test_an_unknown_group_is_404(admin: Connection) -> None:
+def test_an_unknown_group_is_404(admin: Sdk) -> None:
     """SecurityGroupNotFound."""
     with pytest.raises(openstack.exceptions.NotFoundException) as refused:
         admin.network.get_security_group(NOBODY)
@@ -225,7 +216,7 @@ def test_an_unknown_group_is_404(admin: Connection) -> None:
 
 
 def test_address_groups_change_in_place(
-    admin: Connection, workspace: Workspace, notifications: Recorder, prefix: str, tidy: Tidy
+    admin: Sdk, workspace: Workspace, notifications: Recorder, prefix: str, tidy: Tidy
 ) -> None:
     """Addresses come and go by actions of their own, which no event tells; in use by a rule the group stays (409)."""
     addresses = admin.network.create_address_group(

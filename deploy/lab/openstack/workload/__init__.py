@@ -1,0 +1,1 @@
+"""The workload's steps, one room for each kind of resource."""
