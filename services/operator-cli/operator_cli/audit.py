@@ -1,5 +1,9 @@
 """`tresor audit-log`: whether the log of everything is whole."""
 
+import sys
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from operator_cli.exits import Exit, Stop
@@ -32,3 +36,42 @@ def show(
         table(("rows", "head", "chain"), [(answer.rows, answer.head or "", coloured(*state))])
     if verify and not answer.verified:
         raise Stop(Exit.NEGATIVE, "the audit chain is broken", "docs/runbooks/audit-chain-broken.md")
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="The export, a JSON object a line; `-` reads standard input.")],
+    output: Output = Form.TABLE,
+) -> None:
+    """Verify an exported audit log with nothing but the file. Exit code 1 at the first row that is not as it was."""
+    from contracts.audit import verify_export
+
+    try:
+        with sys.stdin if str(file) == "-" else file.open(encoding="utf-8") as lines:
+            rows, ends, found = verify_export(lines)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Stop(Exit.USAGE, f"{file} can't be read: {error}") from None
+    except ValueError as error:
+        raise Stop(Exit.NEGATIVE, f"{file}: {error}", "docs/runbooks/audit-chain-broken.md") from None
+    if output is not Form.TABLE:
+        data = {
+            "rows": rows,
+            "whole": found is None,
+            "break": None if found is None else {"position": found.position, "reason": found.reason},
+            "streams": {name: {"position": end.position, "link": end.link.hex()} for name, end in ends.items()},
+        }
+        emit(output, data)
+    else:
+        table(
+            ("stream", "rows up to", "link of the last"),
+            [(name, end.position, end.link.hex()) for name, end in sorted(ends.items())],
+            empty="No whole row.",
+        )
+    if found is not None:
+        raise Stop(
+            Exit.NEGATIVE,
+            f"the chain breaks at row {found.position}: {found.reason}",
+            "docs/runbooks/audit-chain-broken.md",
+        )
+    if not rows:
+        raise Stop(Exit.NEGATIVE, f"{file} holds no row: nothing is verified")

@@ -5,14 +5,11 @@ published. Every wait has its limit.
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
@@ -33,21 +30,20 @@ from contracts.envelope import (
     QUERIES_EXCHANGE,
     SIGNATURE_HEADER,
     Answer,
-    Command,
-    CommandEnvelope,
     Envelope,
     EventEnvelope,
-    Message,
     Problem,
-    Query,
     Role,
 )
 from pydantic import ValidationError
 
 from shared import strict_json
+from shared.client.errors import Declined, NobodyThere, NotPermitted, Unanswered, Unreachable, reason_of
+from shared.client.heard import Gap, Heard
+from shared.client.signed import Signed
 from shared.clock import Clock, Ids
 from shared.errors import TresorError
-from shared.signing import Keyring, Signer, Untrusted
+from shared.signing import Keyring, Untrusted
 
 A = TypeVar("A", bound=Answer)
 
@@ -55,100 +51,9 @@ CONNECT_SECONDS = 8.0
 PUBLISH_SECONDS = 8.0
 REPEAT_SECONDS = 4.0
 """A query without an answer is asked again after that; a command without an outcome is published again."""
-LIFETIME = timedelta(minutes=4)
-"""How long a command may be admitted; the services take five minutes at most."""
-EXECUTION = timedelta(minutes=30)
-"""How long an admitted command may wait to be begun."""
 MAX_WAITING_EVENTS = 5_000
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 REFUSED_TYPE = "tresor.query.refused"
-
-
-class Unreachable(TresorError):
-    """The broker can't be reached, or takes no message."""
-
-
-class Unanswered(TresorError):
-    """Nobody answered in time."""
-
-
-class NobodyThere(TresorError):
-    """The broker has no queue for it: the service that it is meant for never started there."""
-
-
-class NotPermitted(TresorError):
-    """The broker's user may not do this."""
-
-
-class Declined(TresorError):
-    """The service answers that it will not answer this query, and why."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("; ".join(problem.reason for problem in problems))
-        self.problems = problems
-
-
-@dataclass(frozen=True)
-class Signed:
-    """A command or query ready to be sent, and to be sent again: always the very same bytes."""
-
-    id: str
-    type: str
-    body: bytes
-    signature: str
-    expires_at: datetime
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the bytes, as a refusal names it."""
-        return f"sha256:{hashlib.sha256(self.body).hexdigest()}"
-
-
-@dataclass(frozen=True)
-class Heard:
-    """An event off the bus. `verified`: signed by the service that owns its type."""
-
-    envelope: Envelope
-    verified: bool
-
-
-@dataclass(frozen=True)
-class Gap:
-    """The connection was lost and is back: what was told in between was not heard."""
-
-    since: datetime
-
-
-def sign(
-    message: Command | Query,
-    *,
-    signer: Signer,
-    holder: str,
-    clock: Clock,
-    ids: Ids,
-    expected_generation: int | None = None,
-) -> Signed:
-    """The message in its envelope, signed by `holder`'s key; good from the clock's time on."""
-    now = clock.now()
-    message_id = ids.uuid()
-    envelope = CommandEnvelope(
-        id=message_id,
-        type=message.type,
-        source=f"tresor/operator/{holder}",
-        subject=message.aggregate,
-        time=now,
-        dataschema=f"tresor:{message.type}:{message.version}",
-        traceparent=f"00-{ids.trace_id()}-{ids.span_id()}-01",
-        correlationid=message_id,
-        data=message.model_dump(mode="json", by_alias=True),
-        audience=message.owner(),
-        expectedgeneration=expected_generation,
-        notbefore=now,
-        expiresat=now + LIFETIME,
-        executeby=now + EXECUTION,
-    )
-    body = envelope.model_dump_json(exclude_none=True).encode()
-    return Signed(message_id, message.type, body, signer.sign(body), envelope.expiresat)
 
 
 class Client:
@@ -182,7 +87,7 @@ class Client:
     @property
     def user(self) -> str:
         """The broker's user."""
-        return urlsplit(self._url).username or "guest"
+        return unquote(urlsplit(self._url).username or "guest")
 
     async def __aenter__(self) -> Self:
         self._hearing = await self._connect()
@@ -210,7 +115,7 @@ class Client:
         except TimeoutError:
             raise Unreachable(f"the broker at {self.where} did not answer within {CONNECT_SECONDS:.0f} s") from None
         except (*CONNECTION_EXCEPTIONS, AMQPError, OSError) as error:
-            raise Unreachable(f"the broker at {self.where} can't be reached: {_reason(error)}") from None
+            raise Unreachable(f"the broker at {self.where} can't be reached: {reason_of(error)}") from None
 
     async def channel(self) -> AbstractChannel:
         """A channel of one's own on the hearing connection, for looking at what is there."""
@@ -257,10 +162,10 @@ class Client:
         except ChannelClosed as error:
             raise self._closed(error, f"publish {signed.type} to {exchange_name}") from None
         except (*CONNECTION_EXCEPTIONS, AMQPError, OSError) as error:
-            raise Unreachable(f"the broker at {self.where} was lost: {_reason(error)}") from None
+            raise Unreachable(f"the broker at {self.where} was lost: {reason_of(error)}") from None
 
     def _closed(self, error: Exception, doing: str) -> TresorError:
-        text = _reason(error)
+        text = reason_of(error)
         if "ACCESS_REFUSED" in text:
             return NotPermitted(f"the broker does not let user '{self.user}' {doing}")
         if "NOT_FOUND" in text:
@@ -402,18 +307,3 @@ class Client:
             self.forged += 1
             return None
         return Heard(envelope, verified)
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
-
-
-def message_of(envelope: Envelope, messages: dict[str, type[Message]]) -> Message | None:
-    """The message in an envelope; None where its type is unknown or it is of a newer version."""
-    kind = messages.get(envelope.type)
-    if kind is None:
-        return None
-    try:
-        return kind.model_validate(envelope.data)
-    except ValidationError:
-        return None

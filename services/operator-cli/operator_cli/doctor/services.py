@@ -1,0 +1,89 @@
+"""The five services: does each answer, is its database there, does this operator's key pass."""
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from typing import Any
+
+from contracts.burst_scheduler import ListPools
+from contracts.envelope import Query
+from contracts.network_policy import ShowIsolation
+from contracts.provisioner import ListWorkspaces
+from contracts.security_monitor import ListFindings
+from contracts.storage import ShowStorage
+from shared.client import Declined, NobodyThere, NotPermitted, Unanswered, Unreachable
+from shared.errors import Configuration
+
+from operator_cli.doctor.check import Check
+from operator_cli.exits import Stop
+from operator_cli.session import opened
+from operator_cli.settings import Settings
+
+AREA = "services"
+ANSWER_SECONDS = 5.0
+HTTP_SECONDS = 5.0
+SLOW_SECONDS = 1.0
+
+QUERIES: tuple[Query, ...] = (
+    ListWorkspaces(),
+    ShowIsolation(),
+    ShowStorage(workspace="doctor"),
+    ListPools(),
+    ListFindings(),
+)
+
+
+async def checks(settings: Settings) -> AsyncIterator[Check]:
+    """Each service asked one question over the bus, and its /readyz where that is known."""
+    try:
+        async with opened(settings) as session:
+            yield Check(AREA, "your key", "OK", f"{session.signer.kid} of {session.holder}")
+            for query in QUERIES:
+                began = session.clock.monotonic_seconds()
+                try:
+                    await session.ask(query, query.answer, ANSWER_SECONDS)
+                except Declined as error:
+                    yield Check(AREA, f"{query.owner()} answers", "FAIL", str(error), error.problems[0].remedy)
+                except (Unanswered, NobodyThere) as error:
+                    remedy = "is it running? its queue is looked at above; its log says what it lacks"
+                    yield Check(AREA, f"{query.owner()} answers", "FAIL", str(error), remedy)
+                else:
+                    took = session.clock.monotonic_seconds() - began
+                    state, remedy = ("OK", "") if took < SLOW_SECONDS else ("WARN", "is the machine or database busy?")
+                    detail = f"over the bus, out of its database, in {took * 1000:.0f} ms"
+                    yield Check(AREA, f"{query.owner()} answers", state, detail, remedy)  # type: ignore[arg-type]
+    except Stop as stop:
+        yield Check(AREA, "your key", "FAIL", str(stop), stop.remedy)
+    except (Configuration, NotPermitted, Unreachable) as error:
+        yield Check(AREA, "your key", "FAIL", str(error))
+    for url in settings.ready_urls:
+        yield await asyncio.to_thread(_ready, url)
+    if not settings.ready_urls:
+        yield Check(
+            AREA, "readiness", "SKIP", "no /readyz is named", "set TRESOR_READY_URLS to look inside each service"
+        )
+
+
+def _ready(url: str) -> Check:
+    if not url.startswith(("http://", "https://")):
+        return Check(AREA, f"ready {url[:60]}", "FAIL", "this is no http address", "correct TRESOR_READY_URLS")
+    try:
+        with urllib.request.urlopen(url, timeout=HTTP_SECONDS) as answer:  # noqa: S310  its scheme is looked at above
+            parts = _parts(answer.read(65_536))
+    except urllib.error.HTTPError as error:
+        parts = _parts(error.read(65_536))
+        lacking = ", ".join(name for name, good in parts.items() if not good) or f"it answers {error.code}"
+        return Check(AREA, f"ready {url}", "FAIL", f"lacking: {lacking}", "its log says why")
+    except (OSError, ValueError) as error:
+        return Check(AREA, f"ready {url}", "FAIL", f"no answer: {error}", "is it running, and the port open to you?")
+    return Check(AREA, f"ready {url}", "OK", ", ".join(parts))
+
+
+def _parts(body: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
