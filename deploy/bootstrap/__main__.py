@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from bootstrap.console import Console, Lacking
 from bootstrap.environment import ensure_environment, write_locks
@@ -16,6 +17,8 @@ def main() -> int:
     lock.add_argument("--upgrade", action="store_true", help="take the newest allowed versions")
     commands.add_parser("up", help="start a RabbitMQ and a PostgreSQL that later runs use")
     commands.add_parser("down", help="stop what `up` started")
+    deployment = commands.add_parser("deployment", help="write what compose.yaml needs: users, grants, secrets, keys")
+    deployment.add_argument("folder", type=Path)
     commands.add_parser("clean", help="end what is left running and delete its data")
     chosen = parser.parse_args()
     console = Console()
@@ -24,6 +27,10 @@ def main() -> int:
             ensure_environment(console)
         elif chosen.command == "lock":
             write_locks(console, chosen.upgrade)
+        elif chosen.command == "deployment":
+            from bootstrap.deployment import write_deployment
+
+            write_deployment(chosen.folder, console)
         else:
             # Only these need the environment, which `env` may be about to make.
             from bootstrap import kept

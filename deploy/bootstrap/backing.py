@@ -15,6 +15,7 @@ from bootstrap.console import Console
 from bootstrap.database import PrivateDatabase
 from bootstrap.finding import find_broker_binaries, find_database_binaries
 from bootstrap.places import RUN
+from bootstrap.private_files import write_private
 from bootstrap.processes import Process
 from rabbitmq.definitions import ADMINISTRATOR
 from rabbitmq.grants import USERS
@@ -95,8 +96,7 @@ class OwnServers:
         except OSError:
             self.folder.mkdir(parents=True, exist_ok=True)
             secret = secrets.token_hex(24)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secret)
+            write_private(path, secret)
             return secret
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from bootstrap.broker_admin import BrokerAdmin
 from bootstrap.console import Lacking
+from bootstrap.places import CHECKOUT
 from bootstrap.ports import LOOPBACK, free_ports, is_open
+from bootstrap.private_files import write_private
 from bootstrap.processes import Process, spawn, wait_gone
 from rabbitmq.definitions import ADMINISTRATOR, definitions
 
-MAX_MESSAGE_OCTETS = 16 * 1024 * 1024
-"""RabbitMQ 4's own default; RabbitMQ 3 would take 128 MiB."""
+SETTINGS = CHECKOUT / "deploy" / "rabbitmq" / "rabbitmq.conf"
 BOOT_SECONDS = 60.0
 _ATTEMPTS = 3
 
@@ -136,20 +137,17 @@ class PrivateBroker:
         ports = self._known_ports()
         (self.folder / "data").mkdir(exist_ok=True)
         definitions_path = self.folder / "definitions.json"
-        _write_private(definitions_path, json.dumps(definitions(self.passwords), indent=1))
+        write_private(definitions_path, json.dumps(definitions(self.passwords), indent=1))
         (self.folder / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = {LOOPBACK}:{ports.amqp}\n"
             f"management.tcp.ip = {LOOPBACK}\n"
             f"management.tcp.port = {ports.management}\n"
-            f"load_definitions = {definitions_path}\n"
-            f"max_message_size = {MAX_MESSAGE_OCTETS}\n"
-            "log.console = true\nlog.console.level = info\nlog.file = false\n"
-            "disk_free_limit.absolute = 200MB\n"
+            f"load_definitions = {definitions_path}\n" + SETTINGS.read_text()
         )
         (self.folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
         cookie = self.folder / ".erlang.cookie"
         if not cookie.exists():
-            _write_private(cookie, secrets.token_hex(20))
+            write_private(cookie, secrets.token_hex(20))
             cookie.chmod(0o400)
 
     def _environment(self) -> dict[str, str]:
@@ -232,10 +230,3 @@ class PrivateBroker:
             return self.log_path.read_text(errors="replace")[-3000:]
         except OSError:
             return "(there is none)"
-
-
-def _write_private(path: Path, text: str) -> None:
-    """A file nobody but its owner reads, from its first moment on."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)

@@ -17,6 +17,7 @@ from bootstrap.console import Console, Lacking
 from bootstrap.debian import unpack_packages
 from bootstrap.places import TOOLS
 from bootstrap.ports import LOOPBACK, free_ports
+from bootstrap.private_files import write_private
 from bootstrap.processes import Process, spawn, wait_gone
 
 SUPERUSER = "tresor_admin"
@@ -124,9 +125,7 @@ class PrivateDatabase:
         shutil.rmtree(self._data, ignore_errors=True)
         self._data.mkdir(mode=0o700)
         word = self.folder / "superuser-password"
-        word.unlink(missing_ok=True)
-        with os.fdopen(os.open(word, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(self._password)
+        write_private(word, self._password)
         if os.geteuid() == 0:
             uid, gid = _other_user()
             os.chown(self._data, uid, gid)

