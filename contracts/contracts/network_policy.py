@@ -144,8 +144,16 @@ class RuleDrift(Part):
     """One rule or group that is not as declared."""
 
     change: Literal[
-        "rule-added", "rule-removed", "group-missing", "group-unmanaged", "port-regrouped", "port-unprotected"
+        "rule-added",
+        "rule-removed",
+        "group-missing",
+        "group-unmanaged",
+        "port-regrouped",
+        "port-unprotected",
+        "port-address-pairs",
+        "port-trusted",
     ]
+    """`port-trusted`: a node's port calls itself `network:…`, so that Neutron would not filter it (CVE-2015-5240)."""
     group_id: ResourceId | None = None
     role: Identifier | None = None
     rule_id: ResourceId | None = None

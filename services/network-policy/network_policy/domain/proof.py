@@ -5,13 +5,12 @@ solver is needed. A packet is (source address, destination address, kind); the s
 the receiver's at the source, so the two sides multiply, and each is a set of boxes.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from contracts.network_policy import Counterexample
 
+from network_policy.domain.certificate import ASSUMED_NEARBY, ASSUMED_ON_HARDWARE, ASSUMPTIONS, digest_of
 from network_policy.domain.filters import (
     Box,
     Claim,
@@ -26,16 +25,6 @@ from network_policy.domain.packet import describe, example_address, example_kind
 from network_policy.domain.rule import ALL_TRAFFIC, ETHERTYPES, WHOLE, Ethertype, addresses_of
 from network_policy.domain.topology import Topology, never_routed
 from network_policy.domain.world import Port, World
-
-ASSUMPTIONS = (
-    "Neutron's answer is what its backend enforces",
-    "replies to a permitted packet are permitted; groups are stateful",
-    "ARP, neighbour discovery and multicast listener reports pass whatever the groups say",
-    "outside hosts do not send with source addresses of networks behind a router",
-    "Neutron's own DHCP, metadata and router ports open no connections to nodes",
-)
-ASSUMED_ON_HARDWARE = "the fabric enforces the groups of bare-metal and direct ports"
-ASSUMED_NEARBY = "other projects were looked at by the last full scan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +120,16 @@ class Prover:
     ) -> None:
         if not self._may_pass(source, target, ethertype):
             return
+        way: tuple[str, ...] = (*_name(source), *_name(target), ethertype)
         for sender in source.ports:
             for receiver in target.ports:
                 if sender.id == receiver.id:
                     continue
-                key: tuple[str, ...] = (*_name(source), *_name(target), ethertype)
-                if key in found:
+                if way in found:
                     return
                 packet = self._packet(source, sender, target, receiver, ethertype)
                 if packet is not None:
-                    found[key] = packet
+                    found[way] = packet
 
     def _may_pass(self, source: Party, target: Party, ethertype: Ethertype) -> bool:
         """A cheap look at all ports of both at once; True may still turn out to be nothing, False is certain."""
@@ -294,23 +283,3 @@ def _within(boxes: Iterable[Box], far_end: Intervals) -> list[Box]:
 
 def _with(boxes: Iterable[Box], kind: int) -> Box:
     return next(box for box in boxes if box.traffic[0] <= kind <= box.traffic[1])
-
-
-def digest_of(world: World, claims: Iterable[Claim]) -> str:
-    """SHA-256 over everything that the proof looks at, in an order that does not depend on the listing's."""
-    hashed = hashlib.sha256()
-    for name, values in sorted(asdict(world).items()):
-        rows = (
-            sorted(json.dumps(value, sort_keys=True) for value in values)
-            if isinstance(values, tuple)
-            else [str(values)]
-        )
-        hashed.update(json.dumps([name, rows]).encode())
-    for claim in sorted(claims, key=lambda claim: claim.workspace):
-        rules = {
-            role: [str(rule.key()) for rule in sorted(rules, key=lambda rule: rule.key())]
-            for role, rules in claim.policy.roles.items()
-        }
-        told = [claim.workspace, claim.project_id, rules, dict(claim.group_ids), dict(claim.port_roles)]
-        hashed.update(json.dumps(told, sort_keys=True).encode())
-    return "sha256:" + hashed.hexdigest()

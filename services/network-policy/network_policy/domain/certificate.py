@@ -1,0 +1,39 @@
+"""What a proof rests on: the assumptions it is made under, and the digest of everything it looked at."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from network_policy.domain.filters import Claim
+from network_policy.domain.world import World
+
+ASSUMPTIONS = (
+    "Neutron's answer is what its backend enforces",
+    "replies to a permitted packet are permitted; groups are stateful",
+    "ARP, neighbour discovery and multicast listener reports pass whatever the groups say",
+    "outside hosts do not send with source addresses of networks behind a router",
+    "Neutron's own DHCP, metadata and router ports open no connections to nodes",
+)
+ASSUMED_ON_HARDWARE = "the fabric enforces the groups of bare-metal and direct ports"
+ASSUMED_NEARBY = "other projects were looked at by the last full scan"
+
+
+def digest_of(world: World, claims: Iterable[Claim]) -> str:
+    """SHA-256 over everything that the proof looks at, in an order that does not depend on the listing's."""
+    hashed = hashlib.sha256()
+    for name, values in sorted(asdict(world).items()):
+        rows = (
+            sorted(json.dumps(value, sort_keys=True) for value in values)
+            if isinstance(values, tuple)
+            else [str(values)]
+        )
+        hashed.update(json.dumps([name, rows]).encode())
+    for claim in sorted(claims, key=lambda claim: claim.workspace):
+        rules = {
+            role: [str(rule.key()) for rule in sorted(rules, key=lambda rule: rule.key())]
+            for role, rules in claim.policy.roles.items()
+        }
+        told = [claim.workspace, claim.project_id, rules, dict(claim.group_ids), dict(claim.port_roles)]
+        hashed.update(json.dumps(told, sort_keys=True).encode())
+    return "sha256:" + hashed.hexdigest()

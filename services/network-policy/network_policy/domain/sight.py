@@ -1,0 +1,89 @@
+"""One look at a workspace: what stands in its project, what of it drifted, and what is to be done."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts.network_policy import RuleDrift
+
+from network_policy.domain.compile import Policy
+from network_policy.domain.drift import Nodes, ProtectPort, group_drift, port_drift, role_of
+from network_policy.domain.filters import Claim
+from network_policy.domain.plan import Enclosure, Step, enclose, plan
+from network_policy.domain.rule import Rule
+from network_policy.domain.world import Group, GroupRule, Port
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen at one time, and what follows from it."""
+
+    project_id: str
+    policy: Policy
+    groups: tuple[Group, ...]
+    ports: tuple[Port, ...]
+    actual: Enclosure
+    drift: tuple[RuleDrift, ...]
+    repairs: tuple[ProtectPort, ...]
+    steps: tuple[Step, ...]
+    claim: Claim
+
+    @property
+    def todo(self) -> tuple[ProtectPort | Step, ...]:
+        """Everything to be done, what tightens most first; empty when all is as declared."""
+        return (*self.repairs, *self.steps)
+
+    @property
+    def group_ids(self) -> dict[str, str]:
+        """By role; the project's default group under ''."""
+        default = {"": self.actual.default.id} if self.actual.default else {}
+        return {**self.actual.group_ids, **default, **{role: group.id for role, group in self.actual.retired.items()}}
+
+    @property
+    def rules(self) -> tuple[GroupRule, ...]:
+        """The rules of the groups that are ours to keep."""
+        groups = (*self.actual.managed.values(), *self.actual.retired.values(), self.actual.default)
+        return tuple(each for group in groups if group for each in group.rules)
+
+    @property
+    def node_ports(self) -> int:
+        """How many ports have a role."""
+        return len(self.claim.port_roles)
+
+
+def see(
+    policy: Policy,
+    project_id: str,
+    groups: tuple[Group, ...],
+    ports: tuple[Port, ...],
+    *,
+    recorded_groups: Mapping[str, str],
+    known_rules: Mapping[str, tuple[str, Rule]],
+    nodes: Nodes,
+) -> Sight:
+    """What the workspace's project looks like, among the groups and ports that were listed."""
+    actual = enclose(policy, project_id, groups, recorded_groups)
+    on_ports = tuple(port_drift(policy, project_id, actual, ports, nodes))
+    roles = {
+        port.id: role
+        for port in ports
+        if port.project_id == project_id and (role := role_of(policy, port, nodes)) is not None
+        if not port.is_trusted or port.id in nodes.port_roles
+    }
+    return Sight(
+        project_id=project_id,
+        policy=policy,
+        groups=groups,
+        ports=ports,
+        actual=actual,
+        drift=(*group_drift(policy, actual, known_rules), *(drift for drift, _ in on_ports)),
+        repairs=tuple(repair for _, repair in on_ports if repair is not None),
+        steps=plan(policy, actual),
+        claim=Claim(policy.workspace, project_id, policy, actual.group_ids, roles),
+    )
+
+
+def digest_of_drift(drift: RuleDrift) -> str:
+    """The same for the same difference each time it is seen; what a lost rule was called is not part of it."""
+    told = drift.model_copy(update={"rule_id": None}) if drift.change == "rule-removed" else drift
+    return hashlib.sha256(told.model_dump_json().encode()).hexdigest()[:16]

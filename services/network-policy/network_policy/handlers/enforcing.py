@@ -1,0 +1,131 @@
+"""One look at a workspace: observe, tell what drifted, repair, observe again, prove, tell what holds."""
+
+import asyncio
+from datetime import datetime
+
+from shared.handlers import Turn
+
+from network_policy import store
+from network_policy.domain.compile import Policy, compile_policy
+from network_policy.domain.filters import Claim
+from network_policy.domain.proof import Prover, Verdict
+from network_policy.domain.sight import Sight, see
+from network_policy.domain.world import Group, Port, World
+from network_policy.handlers.context import Context
+from network_policy.handlers.effects import Hand
+from network_policy.handlers.telling import Told, tell_drift, tell_outcome, tell_violation
+from network_policy.store import Known
+
+ROUNDS = 3
+"""Looks within one turn: make the groups, take out what Neutron put into them, see that it is so."""
+CONFIRM_SECONDS = 0.5
+STILL_VIOLATED_SECONDS = 10.0
+
+
+async def enforce(turn: Turn[Context], known: Known) -> float | None:
+    """Bring the workspace's groups and ports to what is declared, and prove it. Seconds until the next look."""
+    assert known.document is not None
+    assert known.project_id is not None
+    policy = compile_policy(known.document, turn.context.site)
+    told = Told.of(known)
+    sight = await _look(turn, known, policy)
+    hand = Hand(turn, known.workspace, known.project_id, {**known.group_ids, **sight.actual.group_ids})
+    explaining: asyncio.Task[Verdict] | None = None
+    try:
+        if sight.drift and (known.was_enforced or not turn.context.is_enforcing):
+            async with turn.transaction() as tx:
+                before = told
+                told = await tell_drift(tx, known, sight, told, repairing=turn.context.is_enforcing)
+            if told is not before:
+                # What the drift opened is found out while it is being closed: the repair does not wait for the words.
+                explaining = asyncio.create_task(_prove_nearby(turn, known, sight))
+        if turn.context.is_enforcing:
+            for _ in range(ROUNDS):
+                if not sight.todo:
+                    break
+                await hand.make(sight.todo)
+                sight = await _look(turn, known, policy)
+    finally:
+        if explaining is not None:
+            told = await _explain(turn, known, explaining, told)
+    observed_at = turn.now
+    sight, verdict = await _prove(turn, known, policy, sight)
+    return await _conclude(turn, known, sight, verdict, told, hand.made, observed_at)
+
+
+async def _conclude(
+    turn: Turn[Context], known: Known, sight: Sight, verdict: Verdict, told: Told, made: int, observed_at: datetime
+) -> float | None:
+    async with turn.transaction() as tx:
+        # A look at a cloud in motion may see a port before its group: what nothing explains is looked at twice.
+        confirmed = known.suspect or bool(told.violation)
+        if not verdict.holds and confirmed:
+            repairing = turn.context.is_enforcing and bool(sight.todo)
+            told = await tell_violation(tx, known, verdict, told, repairing=repairing)
+        await tell_outcome(tx, known, sight, verdict, told, made=made, observed_at=observed_at)
+    if turn.context.is_enforcing and sight.todo:
+        return CONFIRM_SECONDS
+    if not verdict.holds:
+        return STILL_VIOLATED_SECONDS if confirmed else CONFIRM_SECONDS
+    return None
+
+
+async def _look(turn: Turn[Context], known: Known, policy: Policy) -> Sight:
+    assert known.project_id is not None
+    groups, ports = await asyncio.gather(
+        turn.context.cloud.groups(known.project_id), turn.context.cloud.ports(known.project_id)
+    )
+    return sight_of(known, policy, groups, ports)
+
+
+def sight_of(known: Known, policy: Policy, groups: tuple[Group, ...], ports: tuple[Port, ...]) -> Sight:
+    """What the listed groups and ports mean for the workspace."""
+    assert known.project_id is not None
+    return see(
+        policy,
+        known.project_id,
+        groups,
+        ports,
+        recorded_groups=known.group_ids,
+        known_rules=known.rules,
+        nodes=known.nodes,
+    )
+
+
+async def _explain(turn: Turn[Context], known: Known, explaining: asyncio.Task[Verdict], told: Told) -> Told:
+    """Tell what the drift made possible, if it could be found out."""
+    verdict = await explaining
+    if verdict.holds:
+        return told
+    async with turn.transaction() as tx:
+        return await tell_violation(tx, known, verdict, told, repairing=turn.context.is_enforcing)
+
+
+async def _surroundings(turn: Turn[Context], known: Known, sight: Sight) -> World:
+    return await turn.context.cloud.surroundings(sight.project_id, sight.groups, sight.ports, known.network_ids)
+
+
+async def _prove_nearby(turn: Turn[Context], known: Known, sight: Sight) -> Verdict:
+    world = await _surroundings(turn, known, sight)
+    return await asyncio.to_thread(lambda: Prover(world, [sight.claim]).prove(known.workspace))
+
+
+async def _prove(turn: Turn[Context], known: Known, policy: Policy, sight: Sight) -> tuple[Sight, Verdict]:
+    """The verdict: over all projects before the policy is called enforced, and while something is wrong."""
+    if known.was_enforced and not known.suspect and not known.violation:
+        return sight, await _prove_nearby(turn, known, sight)
+    world = await turn.context.cloud.whole_world()
+    async with turn.transaction() as tx:
+        everybody = await store.load_all(tx.connection)
+    sight = sight_of(known, policy, world.groups, world.ports)
+    claims = [sight.claim, *claims_of(turn.context, everybody, world, known.workspace)]
+    return sight, await asyncio.to_thread(lambda: Prover(world, claims).prove(known.workspace))
+
+
+def claims_of(context: Context, everybody: tuple[Known, ...], world: World, without: str) -> list[Claim]:
+    """The other workspaces' sides of the proof."""
+    return [
+        sight_of(other, compile_policy(other.document, context.site), world.groups, world.ports).claim
+        for other in everybody
+        if other.workspace != without and other.document is not None and other.project_id is not None
+    ]

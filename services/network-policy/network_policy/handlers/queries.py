@@ -1,0 +1,54 @@
+"""The isolation shown, from the last verdict: a query asks no cloud."""
+
+import json
+
+from contracts.network_policy import Counterexample, IsolationShown, RoleReach, ShowIsolation, WorkspaceIsolation
+from shared.work import Work
+
+from network_policy.handlers.context import Context, handlers
+
+MAX_SHOWN = 500
+_STALE_SCANS = 4
+"""After so many periods without a look, what was proven is no longer known."""
+
+
+@handlers.answer(ShowIsolation)
+async def show_isolation(query: ShowIsolation, tx: Work[Context]) -> IsolationShown:
+    """The verdict of each workspace, with the bound on its age; one without a recent look is unknown."""
+    rows = await tx.connection.fetch(
+        "SELECT * FROM workspace WHERE state <> 'withdrawn' AND ($1::text IS NULL OR workspace = $1)"
+        " ORDER BY workspace LIMIT $2",
+        query.of,
+        MAX_SHOWN,
+    )
+    shown: list[WorkspaceIsolation] = []
+    assumptions: dict[str, None] = {}
+    for row in rows:
+        observed = row["observed_at"]
+        age = (tx.now - observed).total_seconds() if observed else None
+        is_known = age is not None and age <= _STALE_SCANS * tx.context.scan_seconds
+        counterexamples = [Counterexample.model_validate(each) for each in json.loads(row["counterexamples"])]
+        reach = [RoleReach.model_validate(each) for each in json.loads(row["reach"])] if query.of else []
+        assumptions |= dict.fromkeys(json.loads(row["assumptions"]))
+        shown.append(
+            WorkspaceIsolation(
+                workspace=row["workspace"],
+                verdict=row["verdict"] if is_known else "unknown",
+                generation=row["generation"],
+                proof=row["proof"],
+                proven_at=observed if row["verdict"] == "isolated" else None,
+                groups=row["group_count"],
+                rules=row["rule_count"],
+                ports=row["port_count"],
+                counterexamples=tuple(counterexamples),
+                reach=tuple(reach),
+            )
+        )
+    return IsolationShown(
+        workspaces=tuple(shown), staleness_seconds=bound_seconds(tx.context), assumptions=tuple(assumptions)
+    )
+
+
+def bound_seconds(context: Context) -> float:
+    """How old the last look may be where OpenStack is silent: the scan's period with its jitter of a fifth."""
+    return round(context.scan_seconds * 1.2, 1)

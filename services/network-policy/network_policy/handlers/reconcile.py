@@ -1,0 +1,25 @@
+"""One look at a key: a workspace, or the whole cloud."""
+
+from shared.handlers import Turn
+
+from network_policy import store
+from network_policy.handlers.context import WHOLE_CLOUD, Context, handlers
+from network_policy.handlers.enforcing import enforce
+from network_policy.handlers.scanning import scan_cloud
+from network_policy.handlers.withdrawing import withdraw
+
+
+@handlers.reconcile
+async def reconcile(turn: Turn[Context]) -> float | None:
+    """Observe, compare, repair, prove, tell."""
+    if turn.key == WHOLE_CLOUD:
+        return await scan_cloud(turn)
+    async with turn.transaction() as tx:
+        known = await store.load(tx.connection, turn.key)
+    if known is None or known.state == "withdrawn":
+        return None
+    if known.state == "emptied":
+        return await withdraw(turn, known)
+    if not known.is_ready_to_enforce:
+        return None
+    return await enforce(turn, known)

@@ -1,0 +1,48 @@
+"""The full scan: the whole cloud listed once and proven for every workspace; what is not in order is looked at."""
+
+import asyncio
+
+from shared.handlers import Turn
+
+from network_policy import store
+from network_policy.domain.compile import compile_policy
+from network_policy.domain.proof import Prover, Verdict
+from network_policy.domain.sight import Sight, digest_of_drift
+from network_policy.handlers.context import Context
+from network_policy.handlers.enforcing import sight_of
+from network_policy.handlers.telling import save_proof
+from network_policy.store import Known
+
+
+async def scan_cloud(turn: Turn[Context]) -> float | None:
+    """Find what nobody told of. The scan itself repairs and tells nothing: it marks the workspace."""
+    async with turn.transaction() as tx:
+        everybody = [known for known in await store.load_all(tx.connection) if known.is_ready_to_enforce]
+    if not everybody:
+        return None
+    observed_at = turn.now
+    world = await turn.context.cloud.whole_world()
+    sights = [
+        (known, sight_of(known, compile_policy(known.document, turn.context.site), world.groups, world.ports))
+        for known in everybody
+        if known.document is not None
+    ]
+    prover = await asyncio.to_thread(Prover, world, [sight.claim for _, sight in sights])
+    for known, sight in sights:
+        verdict = await asyncio.to_thread(prover.prove, known.workspace)
+        async with turn.transaction() as tx:
+            if not verdict.holds and not known.violation:
+                await store.set_suspect(tx.connection, known.workspace)
+            if needs_a_look(known, sight, verdict, is_enforcing=turn.context.is_enforcing):
+                tx.reconcile(known.workspace)
+            else:
+                await save_proof(tx, known.workspace, sight, verdict, observed_at)
+    return None
+
+
+def needs_a_look(known: Known, sight: Sight, verdict: Verdict, *, is_enforcing: bool) -> bool:
+    """Whether something is to be done or told that has not been."""
+    if not known.was_enforced or (is_enforcing and sight.todo):
+        return True
+    seen = {digest_of_drift(drift) for drift in sight.drift}
+    return seen != set(known.open_drift) or verdict.holds == bool(known.violation)

@@ -1,0 +1,188 @@
+"""What the others are told of a look at a workspace: drift by who caused it, violations, repairs, proofs. Once each."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.network_policy import (
+    DriftDetected,
+    DriftRepaired,
+    IsolationProven,
+    IsolationViolated,
+    PolicyEnforced,
+    RuleDrift,
+)
+from shared.work import Work
+
+from network_policy import store
+from network_policy.domain.proof import Verdict
+from network_policy.domain.reach import reach
+from network_policy.domain.sight import Sight, digest_of_drift
+from network_policy.handlers.context import Context
+from network_policy.store import Change, Known, OpenDrift
+
+MAX_TOLD_DRIFT = 200
+MAX_TOLD_PACKETS = 20
+_NOBODY = Change(None, "", "")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the others know by now; begins with what the store remembers and grows in the course of a look."""
+
+    open_drift: Mapping[str, OpenDrift]
+    violation: str
+
+    @classmethod
+    def of(cls, known: Known) -> "Told":
+        return cls(known.open_drift, known.violation)
+
+
+async def tell_drift(tx: Work[Context], known: Known, sight: Sight, told: Told, *, repairing: bool) -> Told:
+    """Tell the drift that was not told before, one event for each change by somebody; nobody's together."""
+    fresh = {key: drift for drift in sight.drift if (key := digest_of_drift(drift)) not in told.open_drift}
+    if not fresh:
+        return told
+    ids = {each for drift in fresh.values() for each in (drift.rule_id, drift.port_id, drift.group_id) if each}
+    changes = await store.change_of(tx.connection, known.workspace, ids)
+    by_change: dict[Change, list[tuple[str, RuleDrift]]] = {}
+    for key, drift in fresh.items():
+        by_change.setdefault(_cause(drift, changes), []).append((key, drift))
+    opened = dict(told.open_drift)
+    for change, items in by_change.items():
+        for start in range(0, len(items), MAX_TOLD_DRIFT):
+            tx.emit(
+                DriftDetected(
+                    workspace=known.workspace,
+                    generation=known.generation,
+                    drift=tuple(drift for _, drift in items[start : start + MAX_TOLD_DRIFT]),
+                    seen_by="scan" if change is _NOBODY else "notification",
+                    happened_at=change.happened_at,
+                    actor=change.actor,
+                    request_id=change.request_id,
+                    repairing=repairing,
+                )
+            )
+        opened |= {key: OpenDrift(tx.now, change.happened_at) for key, _ in items}
+    told = Told(opened, told.violation)
+    await _remember(tx, known, told, suspect=known.suspect)
+    return told
+
+
+def _cause(drift: RuleDrift, changes: Mapping[str, Change]) -> Change:
+    """Who did it: what happened to the rule or port itself, else to its group as a whole when that is what is missing."""
+    own = drift.rule_id or drift.port_id or drift.group_id or ""
+    return changes.get(own, _NOBODY)
+
+
+def digest_of_violation(verdict: Verdict) -> str:
+    """The same for the same ways in and out, whoever lies at their ends."""
+    ways = sorted(f"{each.source}>{each.destination}/{','.join(each.rule_ids)}" for each in verdict.counterexamples)
+    return hashlib.sha256("\n".join(ways).encode()).hexdigest()[:16] if ways else ""
+
+
+async def tell_violation(tx: Work[Context], known: Known, verdict: Verdict, told: Told, *, repairing: bool) -> Told:
+    """Tell the undeclared packets, unless exactly these were told before."""
+    digest = digest_of_violation(verdict)
+    if not digest or digest == told.violation:
+        return told
+    tx.emit(
+        IsolationViolated(
+            workspace=known.workspace,
+            generation=known.generation,
+            counterexamples=verdict.counterexamples[:MAX_TOLD_PACKETS],
+            more=max(0, len(verdict.counterexamples) - MAX_TOLD_PACKETS),
+            repairing=repairing,
+        )
+    )
+    told = Told(told.open_drift, digest)
+    await _remember(tx, known, told, suspect=known.suspect)
+    return told
+
+
+async def tell_outcome(
+    tx: Work[Context], known: Known, sight: Sight, verdict: Verdict, told: Told, *, made: int, observed_at: datetime
+) -> None:
+    """Remember what was seen and proven; tell what is repaired, proven and enforced."""
+    await store.save_seen(tx.connection, known.workspace, sight.group_ids, sight.rules)
+    await save_proof(tx, known.workspace, sight, verdict, observed_at)
+    still = {digest_of_drift(drift) for drift in sight.drift}
+    closed = [drift for key, drift in told.open_drift.items() if key not in still]
+    told = Told({key: drift for key, drift in told.open_drift.items() if key in still}, told.violation)
+    if closed:
+        happened = [drift.happened_at for drift in closed if drift.happened_at is not None]
+        tx.emit(
+            DriftRepaired(
+                workspace=known.workspace,
+                generation=known.generation,
+                steps=made,
+                seconds_since_change=max(0.0, (tx.now - min(happened)).total_seconds()) if happened else None,
+                seconds_since_detection=max(0.0, (tx.now - min(drift.detected_at for drift in closed)).total_seconds()),
+            )
+        )
+    enforced_generation, enforced_groups = known.enforced_generation, known.enforced_groups
+    if verdict.holds:
+        if told.violation:
+            tx.emit(
+                IsolationProven(
+                    workspace=known.workspace,
+                    generation=known.generation,
+                    proof=verdict.digest,
+                    assumptions=verdict.assumptions,
+                )
+            )
+            told = Told(told.open_drift, "")
+        groups = sight.actual.group_ids
+        is_news = enforced_generation != known.generation or dict(enforced_groups) != groups
+        if is_news and not sight.todo and known.state == "declared":
+            tx.emit(
+                PolicyEnforced(
+                    workspace=known.workspace,
+                    generation=known.generation,
+                    project_id=sight.project_id,
+                    groups=groups,
+                    rules=sum(len(group.rules) for group in sight.actual.managed.values()),
+                    proof=verdict.digest,
+                    assumptions=verdict.assumptions,
+                )
+            )
+            enforced_generation, enforced_groups = known.generation, groups
+    await store.save_told(
+        tx.connection,
+        known.workspace,
+        open_drift=told.open_drift,
+        violation=told.violation,
+        suspect=not verdict.holds,
+        enforced_generation=enforced_generation,
+        enforced_groups=enforced_groups,
+    )
+
+
+async def save_proof(tx: Work[Context], workspace: str, sight: Sight, verdict: Verdict, observed_at: datetime) -> None:
+    """Keep the verdict for those who ask."""
+    await store.save_verdict(
+        tx.connection,
+        workspace,
+        verdict="isolated" if verdict.holds else "violated",
+        proof=verdict.digest,
+        observed_at=observed_at,
+        groups=len(sight.actual.managed),
+        rules=len(sight.rules),
+        ports=sight.node_ports,
+        counterexamples=verdict.counterexamples[:MAX_TOLD_PACKETS],
+        reach=reach(sight.actual),
+        assumptions=verdict.assumptions,
+    )
+
+
+async def _remember(tx: Work[Context], known: Known, told: Told, *, suspect: bool) -> None:
+    await store.save_told(
+        tx.connection,
+        known.workspace,
+        open_drift=told.open_drift,
+        violation=told.violation,
+        suspect=suspect,
+        enforced_generation=known.enforced_generation,
+        enforced_groups=known.enforced_groups,
+    )

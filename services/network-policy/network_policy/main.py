@@ -1,0 +1,31 @@
+"""network-policy as a process: `python -m network_policy.main`."""
+
+from shared.cloud import Cloud
+from shared.errors import Configuration
+from shared.service import run
+from shared.settings import load_site
+
+from network_policy.cloud import PolicyCloud
+from network_policy.handlers import Context, handlers
+from network_policy.settings import Settings
+
+
+async def make_context(settings: Settings, cloud: Cloud | None) -> Context:
+    """What the handlers use. Raises Configuration without a cloud."""
+    if cloud is None:
+        raise Configuration("network-policy needs a cloud: set TRESOR_CLOUD_NAME to an entry of clouds.yaml")
+    return Context(
+        site=load_site(settings.site_path),
+        cloud=PolicyCloud(cloud),
+        is_enforcing=settings.mode == "enforce",
+        scan_seconds=settings.scan_seconds,
+    )
+
+
+def main() -> None:
+    """Run until told to stop."""
+    run(Settings, handlers, make_context)
+
+
+if __name__ == "__main__":
+    main()

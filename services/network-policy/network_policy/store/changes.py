@@ -1,0 +1,82 @@
+"""Who did what to which workspace's policy, as notifications told it, and whether it was this service itself."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.db import Connection
+
+OWN_CALL_SECONDS = 600
+"""How late the notification of an own call is believed to be one; then a request id is no excuse any more."""
+KEPT = timedelta(days=1)
+
+_ABOUT = """
+SELECT workspace FROM workspace WHERE project_id = ANY($1) AND state <> 'withdrawn'
+UNION SELECT workspace FROM workspace WHERE network_ids && $2 AND state <> 'withdrawn'
+UNION SELECT workspace FROM role_group WHERE group_id = ANY($2)
+UNION SELECT workspace FROM known_rule WHERE rule_id = ANY($2)
+UNION SELECT workspace FROM node_port WHERE port_id = ANY($2) OR server_id = ANY($2)
+"""
+_NOTE = """
+INSERT INTO seen_change (workspace, resource_id, event_type, happened_at, seen_at, actor, request_id)
+SELECT $1, resource_id, $3, $4, $5, $6, $7 FROM unnest($2::text[]) AS resource_id
+"""
+_CHANGE = """
+SELECT DISTINCT ON (resource_id) resource_id, happened_at, actor, request_id FROM seen_change
+WHERE workspace = $1 AND resource_id = ANY($2) ORDER BY resource_id, seen_change_id DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change by somebody else."""
+
+    happened_at: datetime | None
+    actor: str
+    request_id: str
+
+
+async def workspaces_about(connection: Connection, project_ids: Iterable[str], ids: Iterable[str]) -> list[str]:
+    """The workspaces that these projects or resources belong to."""
+    return [row["workspace"] for row in await connection.fetch(_ABOUT, list(project_ids), list(ids))]
+
+
+async def is_own(connection: Connection, request_ids: Iterable[str], now: datetime) -> bool:
+    """Whether this service made the call, lately, so that its notification is no news."""
+    return bool(
+        await connection.fetchval(
+            "SELECT 1 FROM intent WHERE request_id = ANY($1) AND sent_at > $2 LIMIT 1",
+            list(request_ids),
+            now - timedelta(seconds=OWN_CALL_SECONDS),
+        )
+    )
+
+
+async def note_change(
+    connection: Connection,
+    workspace: str,
+    resource_ids: Iterable[str],
+    event_type: str,
+    *,
+    happened_at: datetime | None,
+    seen_at: datetime,
+    actor: str,
+    request_id: str,
+) -> None:
+    """Remember who changed these, so that the drift can be put down to them."""
+    await connection.execute(
+        _NOTE, workspace, sorted(set(resource_ids)), event_type, happened_at, seen_at, actor, request_id
+    )
+
+
+async def change_of(connection: Connection, workspace: str, resource_ids: Iterable[str]) -> dict[str, Change]:
+    """The latest change of each of these resources that somebody else made."""
+    return {
+        row["resource_id"]: Change(row["happened_at"], row["actor"], row["request_id"])
+        for row in await connection.fetch(_CHANGE, workspace, sorted(set(resource_ids)))
+    }
+
+
+async def forget_changes(connection: Connection, now: datetime) -> None:
+    """Forget what is too old to explain anything; the audit log keeps it."""
+    await connection.execute("DELETE FROM seen_change WHERE seen_at < $1", now - KEPT)

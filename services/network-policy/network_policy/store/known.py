@@ -1,0 +1,134 @@
+"""A workspace as it is remembered."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from contracts.workspace import Workspace
+from shared.db import Connection
+
+from network_policy.domain.drift import Nodes
+from network_policy.domain.rule import Remote, RemoteKind, Rule
+
+State = Literal["declared", "deleting", "emptied", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDrift:
+    """When a difference was told, and when OpenStack's notification of it was made, if there was one."""
+
+    detected_at: datetime
+    happened_at: datetime | None
+
+    def to_json(self) -> list[str | None]:
+        return [self.detected_at.isoformat(), self.happened_at.isoformat() if self.happened_at else None]
+
+    @classmethod
+    def from_json(cls, pair: list[str | None]) -> "OpenDrift":
+        detected, happened = pair
+        assert detected is not None
+        return cls(datetime.fromisoformat(detected), datetime.fromisoformat(happened) if happened else None)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is declared for a workspace and what was last told of it."""
+
+    workspace: str
+    generation: int
+    state: State
+    project_id: str | None
+    document: Workspace | None
+    network_ids: tuple[str, ...]
+    networks_generation: int | None
+    enforced_generation: int | None
+    enforced_groups: Mapping[str, str]
+    open_drift: Mapping[str, OpenDrift]
+    """What was told and is not repaired, by its digest."""
+    violation: str
+    """Digest of the counterexamples that were told; empty while isolation holds."""
+    suspect: bool
+    """Whether the full scan saw a way in or out that a look at the workspace alone may miss."""
+    observed_at: datetime | None
+    group_ids: Mapping[str, str] = field(default_factory=dict)
+    """By role, as recorded."""
+    default_group_id: str | None = None
+    rules: Mapping[str, tuple[str, Rule]] = field(default_factory=dict)
+    """Group and rule by id, as last seen."""
+    nodes: Nodes = field(default_factory=lambda: Nodes({}))
+
+    @property
+    def is_ready_to_enforce(self) -> bool:
+        """Whether the document and the networks are there."""
+        return self.document is not None and self.project_id is not None and self.networks_generation is not None
+
+    @property
+    def was_enforced(self) -> bool:
+        """Whether this generation's policy stood once: from then on a difference is drift, not work to do."""
+        return self.enforced_generation is not None and self.enforced_generation >= self.generation
+
+
+def rule_to_json(rule: Rule) -> str:
+    """A rule for the database."""
+    return json.dumps(asdict(rule))
+
+
+def rule_from_json(text: str) -> Rule:
+    """A rule from the database."""
+    fields: dict[str, Any] = json.loads(text)
+    remote = fields.pop("remote")
+    return Rule(**fields, remote=Remote(RemoteKind(remote["kind"]), remote["value"]))
+
+
+_WORKSPACES = "SELECT * FROM workspace WHERE workspace = ANY($1) OR ($1 IS NULL AND state IN ('declared', 'deleting'))"
+
+
+async def load(connection: Connection, workspace: str) -> Known | None:
+    """All that is remembered of one workspace."""
+    found = await _load(connection, [workspace])
+    return found[0] if found else None
+
+
+async def load_all(connection: Connection) -> tuple[Known, ...]:
+    """All workspaces whose policy is to be kept."""
+    return await _load(connection, None)
+
+
+async def _load(connection: Connection, names: list[str] | None) -> tuple[Known, ...]:
+    rows = await connection.fetch(_WORKSPACES, names)
+    wanted = [row["workspace"] for row in rows]
+    groups: dict[str, dict[str, str]] = {}
+    for row in await connection.fetch("SELECT * FROM role_group WHERE workspace = ANY($1)", wanted):
+        groups.setdefault(row["workspace"], {})[row["role"]] = row["group_id"]
+    rules: dict[str, dict[str, tuple[str, Rule]]] = {}
+    for row in await connection.fetch("SELECT * FROM known_rule WHERE workspace = ANY($1)", wanted):
+        rules.setdefault(row["workspace"], {})[row["rule_id"]] = (row["group_id"], rule_from_json(row["rule"]))
+    ports: dict[str, dict[str, str]] = {}
+    servers: dict[str, set[str]] = {}
+    for row in await connection.fetch("SELECT * FROM node_port WHERE workspace = ANY($1)", wanted):
+        ports.setdefault(row["workspace"], {})[row["port_id"]] = row["role"]
+        servers.setdefault(row["workspace"], set()).add(row["server_id"])
+    return tuple(
+        Known(
+            workspace=(name := row["workspace"]),
+            generation=row["generation"],
+            state=row["state"],
+            project_id=row["project_id"],
+            document=Workspace.model_validate_json(row["document"]) if row["document"] else None,
+            network_ids=tuple(row["network_ids"]),
+            networks_generation=row["networks_generation"],
+            enforced_generation=row["enforced_generation"],
+            enforced_groups=json.loads(row["enforced_groups"]),
+            open_drift={key: OpenDrift.from_json(pair) for key, pair in json.loads(row["open_drift"]).items()},
+            violation=row["violation"],
+            suspect=row["suspect"],
+            observed_at=row["observed_at"],
+            group_ids={role: group_id for role, group_id in groups.get(name, {}).items() if role},
+            default_group_id=groups.get(name, {}).get(""),
+            rules=rules.get(name, {}),
+            nodes=Nodes(ports.get(name, {}), frozenset(servers.get(name, ()))),
+        )
+        for row in rows
+    )
