@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from rabbitmq.grants import OPENSTACK_VHOST, OPERATOR, SERVICES, USERS, VHOST
 BROKER_HOST: Final = "broker"
 DATABASE_HOST: Final = "database"
 _KEY_DAYS: Final = 365
+_NOBODY: Final = 65534
 
 _SITE: Final = """\
 # The site: what workspace documents refer to by name. See docs/.
@@ -48,14 +50,18 @@ def write_deployment(folder: Path, console: Console) -> None:
     for service in SERVICES:
         role = service.replace("-", "_")
         own = folder / service
-        _kept(own / "tresor_amqp_url", lambda s=service: _amqp(s, broker[s], VHOST))
-        _kept(own / "tresor_openstack_amqp_url", lambda s=service: _amqp(s, broker[s], OPENSTACK_VHOST))
-        _kept(own / "tresor_database_dsn", lambda r=role: f"postgresql://{r}:{database[r]}@{DATABASE_HOST}:5432/tresor")
+        login, key = broker[service], database[role]
+        _kept(own / "tresor_amqp_url", partial(_amqp, service, login, VHOST))
+        _kept(own / "tresor_openstack_amqp_url", partial(_amqp, service, login, OPENSTACK_VHOST))
+        _kept(own / "tresor_database_dsn", partial(_dsn, role, key))
         _kept(own / "clouds.yaml", lambda: _CLOUDS)
     _kept(folder / OPERATOR / "tresor_amqp_url", lambda: _amqp(OPERATOR, broker[OPERATOR], VHOST, host="127.0.0.1"))
     _kept(folder / "twin" / "twin_amqp_url", lambda: _amqp(ADMINISTRATOR, broker[ADMINISTRATOR], OPENSTACK_VHOST))
     _kept(folder / "site.yaml", lambda: _SITE, mode=0o644)
     _write_keys(folder)
+    if os.getuid() == 0:
+        for path in (path for name in (*SERVICES, "twin") for path in (folder / name).iterdir()):
+            os.chown(path, *_reader())
     _kept(folder / ".env", lambda: _variables(folder), mode=0o644)
     console.step(f"the deployment is in {folder}; next: docker compose --env-file {folder}/.env up --build")
 
@@ -93,6 +99,11 @@ def _write_keys(folder: Path) -> None:
     keyring.chmod(0o644)
 
 
+def _reader() -> tuple[int, int]:
+    """Who the containers run as: the folder's owner, the only one who may read its secrets, but never root."""
+    return (os.getuid(), os.getgid()) if os.getuid() else (_NOBODY, _NOBODY)
+
+
 def _new_password() -> str:
     return secrets.token_urlsafe(30)
 
@@ -101,7 +112,10 @@ def _amqp(user: str, password: str, vhost: str, host: str = BROKER_HOST) -> str:
     return f"amqp://{user}:{password}@{host}:5672/{vhost}"
 
 
+def _dsn(role: str, password: str) -> str:
+    return f"postgresql://{role}:{password}@{DATABASE_HOST}:5432/tresor"
+
+
 def _variables(folder: Path) -> str:
-    # The services run as the folder's owner, the only one who may read its secrets; never as root.
-    uid, gid = (os.getuid(), os.getgid()) if os.getuid() else (65534, 65534)
+    uid, gid = _reader()
     return f"TRESOR_DEPLOYMENT={folder.resolve()}\nTRESOR_UID={uid}\nTRESOR_GID={gid}\n"

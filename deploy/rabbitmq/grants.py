@@ -23,8 +23,7 @@ USERS: Final = (*SERVICES, OPERATOR)
 COMMANDS: Final = "tresor.commands"
 EVENTS: Final = "tresor.events"
 QUERIES: Final = "tresor.queries"
-DEAD: Final = "tresor.dead"
-TOPIC_EXCHANGES: Final = (COMMANDS, EVENTS, QUERIES, DEAD)
+TOPIC_EXCHANGES: Final = (COMMANDS, EVENTS, QUERIES)
 OPENSTACK_EXCHANGES: Final = (
     "nova", "neutron", "keystone", "openstack", "cinder", "manila", "glance", "ironic",
     "placement", "swift", "barbican", "octavia", "designate", "heat", "magnum",
@@ -69,16 +68,14 @@ def permissions(vhost: str = VHOST, openstack_vhost: str = OPENSTACK_VHOST) -> I
     for service in SERVICES:
         own = rf"tresor\.{service}\..+"
         # amq.default is the default exchange's name in a permission: answers to queries go through it.
-        publishes = _any_of((COMMANDS, EVENTS, DEAD, "amq.default"))
-        bound = _any_of((COMMANDS, EVENTS, QUERIES))
+        publishes = _any_of((COMMANDS, EVENTS, "amq.default"))
         yield Permission(
             service,
             vhost,
             # A wiped broker heals by every service declaring the exchanges again.
             configure=f"^({own}|{exchanges})$",
-            # Naming the dead-letter exchange in a queue's arguments takes the right to write to it.
             write=f"^({own}|{publishes})$",
-            read=f"^({own}|{bound})$",
+            read=f"^({own}|{exchanges})$",
         )
         yield Permission(
             service,
@@ -105,14 +102,11 @@ def topic_permissions(vhost: str = VHOST, openstack_vhost: str = OPENSTACK_VHOST
         yield TopicPermission(service, vhost, COMMANDS, write=anyone, read=own)
         yield TopicPermission(service, vhost, EVENTS, write=own, read=ANY)
         yield TopicPermission(service, vhost, QUERIES, write=NO_KEY, read=own)
-        # The broker itself puts messages there, and the administrator looks at them.
-        yield TopicPermission(service, vhost, DEAD, write=NO_KEY, read=NO_KEY)
         for exchange in OPENSTACK_EXCHANGES:
             yield TopicPermission(service, openstack_vhost, exchange, write=NO_KEY, read=_NOTIFICATION_KEYS)
     yield TopicPermission(OPERATOR, vhost, COMMANDS, write=anyone, read=NO_KEY)
     yield TopicPermission(OPERATOR, vhost, EVENTS, write=NO_KEY, read=ANY)
     yield TopicPermission(OPERATOR, vhost, QUERIES, write=anyone, read=NO_KEY)
-    yield TopicPermission(OPERATOR, vhost, DEAD, write=NO_KEY, read=NO_KEY)
 
 
 def _any_of(names: tuple[str, ...]) -> str:

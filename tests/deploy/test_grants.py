@@ -32,7 +32,7 @@ def delete_exchange(name: str) -> Action:
 
 
 def declare_queue(name: str) -> Action:
-    arguments: FieldTable = {"x-queue-type": "quorum", "x-dead-letter-exchange": "tresor.dead"}
+    arguments: FieldTable = {"x-queue-type": "quorum"}
     return lambda channel: channel.declare_queue(name, durable=True, arguments=arguments)
 
 
@@ -95,7 +95,7 @@ async def wired(broker: BrokerLease) -> AsyncIterator[BrokerLease]:
     """The exchanges, and a queue per user, made by the administrator, who may do everything."""
     connection = await aio_pika.connect(broker.url)
     channel = await connection.channel()
-    for name in ("tresor.commands", "tresor.events", "tresor.queries", "tresor.dead"):
+    for name in ("tresor.commands", "tresor.events", "tresor.queries"):
         await channel.declare_exchange(name, TOPIC, durable=True)
     for user in (*SERVICES, "operator"):
         await channel.declare_queue(f"tresor.{user}.work", durable=True)
@@ -126,11 +126,8 @@ async def test_a_service_on_tresors_vhost(wired: BrokerLease, service: str) -> N
         "publish an event with no key": (False, publish("tresor.events", "")),
         "publish a command with no key": (False, publish("tresor.commands", "")),
         "publish a query with no key": (False, publish("tresor.queries", "")),
-        "publish dead letters with no key": (False, publish("tresor.dead", "")),
         "publish a command to nobody": (False, publish("tresor.commands", "other.workspace.create")),
         "publish an event of a lookalike": (False, publish("tresor.events", f"{service}x.thing.done")),
-        "publish dead letters": (False, publish("tresor.dead", f"{service}.thing.done")),
-        "read dead letters": (False, bind(own, "tresor.dead", "#")),
         "publish to amq.topic": (False, publish("amq.topic", f"{service}.thing.done")),
         "hear every event": (True, bind(own, "tresor.events", "#")),
         "hear its commands": (True, bind(own, "tresor.commands", f"{service}.#")),
@@ -139,7 +136,7 @@ async def test_a_service_on_tresors_vhost(wired: BrokerLease, service: str) -> N
     for exchange in ("tresor.commands", "tresor.queries"):
         for pattern in ("#", "*.workspace.create", "*.#", ""):
             expected[f"bind {pattern!r} of {exchange}"] = (False, bind(own, exchange, pattern))
-    for name in ("tresor.commands", "tresor.events", "tresor.queries", "tresor.dead"):
+    for name in ("tresor.commands", "tresor.events", "tresor.queries"):
         expected[f"declare {name}"] = (True, declare_exchange(name))
     expected["command itself"] = (True, publish("tresor.commands", f"{service}.workspace.create"))
     for other in (*others, "operator"):
@@ -174,19 +171,17 @@ async def test_nobody_speaks_under_another_name(wired: BrokerLease, user: str) -
 async def test_the_operator(wired: BrokerLease) -> None:
     own = "tresor.operator.work"
     expected: dict[str, tuple[bool, Action]] = {
-        "declare its queue": (True, declare_queue_without_dead_letters("tresor.operator.answers")),
+        "declare its queue": (True, declare_queue("tresor.operator.answers")),
         "consume its queue": (True, consume(own)),
-        "declare a queue outside": (False, declare_queue_without_dead_letters("tresor.elsewhere")),
+        "declare a queue outside": (False, declare_queue("tresor.elsewhere")),
         "hear every event": (True, bind(own, "tresor.events", "#")),
         "publish an event": (False, publish("tresor.events", "operator.thing.done")),
         "publish an event with no key": (False, publish("tresor.events", "")),
         "publish through the default exchange": (False, publish("", "tresor.storage.work")),
-        "publish dead letters": (False, publish("tresor.dead", "operator.thing.done")),
         "publish a command to nobody": (False, publish("tresor.commands", "operator.workspace.create")),
         "publish a command with no key": (False, publish("tresor.commands", "")),
-        "read dead letters": (False, bind(own, "tresor.dead", "#")),
     }
-    for name in ("tresor.commands", "tresor.events", "tresor.queries", "tresor.dead"):
+    for name in ("tresor.commands", "tresor.events", "tresor.queries"):
         expected[f"declare {name}"] = (False, declare_exchange(name))
         expected[f"delete {name}"] = (False, delete_exchange(name))
     for service in SERVICES:
@@ -204,17 +199,13 @@ async def test_the_operator(wired: BrokerLease) -> None:
     await connection.close()
 
 
-def declare_queue_without_dead_letters(name: str) -> Action:
-    return lambda channel: channel.declare_queue(name, durable=True)
-
-
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_service_on_openstacks_vhost(wired: BrokerLease, service: str) -> None:
     own = f"tresor.{service}.notifications"
     expected: dict[str, tuple[bool, Action]] = {
-        "declare its queue": (True, declare_queue_without_dead_letters(own)),
+        "declare its queue": (True, declare_queue(own)),
         "consume its queue": (True, consume(own)),
-        "declare OpenStack's queue": (False, declare_queue_without_dead_letters("notifications.error")),
+        "declare OpenStack's queue": (False, declare_queue("notifications.error")),
         "consume OpenStack's queue": (False, consume("notifications.info")),
         "purge OpenStack's queue": (False, purge("notifications.info")),
         "delete OpenStack's queue": (False, delete_queue("notifications.info")),
@@ -254,12 +245,11 @@ async def test_every_topic_exchange_has_an_entry_for_every_user(wired: BrokerLea
         for entry in wired.admin.request("GET", f"/vhosts/{wired.vhost}/topic-permissions")
     }
     exchanges = {name for name in await wired.exchanges() if name.startswith("tresor.")}
-    assert len(exchanges) == 4
+    assert len(exchanges) == 3
     assert entries >= {(user, exchange) for user in (*SERVICES, "operator") for exchange in exchanges}
 
 
 def test_the_grants_name_what_the_services_use() -> None:
     exchanges = (envelope.COMMANDS_EXCHANGE, envelope.EVENTS_EXCHANGE, envelope.QUERIES_EXCHANGE)
     assert exchanges == (grants.COMMANDS, grants.EVENTS, grants.QUERIES)
-    assert grants.DEAD == envelope.DEAD_LETTER_EXCHANGE
     assert set(grants.OPENSTACK_EXCHANGES) == set(notifications.EXCHANGES)
