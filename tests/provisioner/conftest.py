@@ -1,0 +1,59 @@
+"""The provisioner on a real broker and database, against the twin (the default) or the real OpenStack of the lab."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from shared.testing import Site
+
+from bootstrap.leases import BrokerLease, DatabaseLease
+from tests.provisioner.neighbours import Neighbours
+from tests.provisioner.place import Place, Tenant
+
+SITE = {
+    "name": "tests",
+    "external_network": "public",
+    "share_types": {"CEPHFS": "cephfs"},
+    "endpoints": {
+        "jumphosts": {"prefixes": ["192.0.2.0/28"]},
+        "dns": {"prefixes": ["192.0.2.53/32"], "always": [{"protocol": "udp", "ports": [53]}]},
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def place() -> Iterator[Place]:
+    """Where the cloud under test is."""
+    if os.environ.get("TRESOR_CLOUD", "twin") == "lab":
+        yield Place(Path(os.environ["OS_CLIENT_CONFIG_FILE"]), os.environ["TRESOR_LAB_BUS_URL"])
+    else:
+        from twin.testing import running_twin
+
+        with running_twin() as twin:
+            yield Place(twin.clouds_file, twin.bus_url)
+
+
+@pytest.fixture
+async def site(place: Place, broker: BrokerLease, database: DatabaseLease, tmp_path: Path) -> AsyncIterator[Site]:
+    """An open site without services; OpenStack's bus is the one of the cloud under test."""
+    (tmp_path / "site.yaml").write_text(yaml.safe_dump(SITE))
+    site = Site(tmp_path, broker.url_of, database.dsn, broker.url, openstack_url_of=lambda _: place.bus_url)
+    async with site.open() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def neighbours(site: Site, place: Place) -> AsyncIterator[Neighbours]:
+    """The other services' part, played by the test."""
+    async with Neighbours(site, place).playing() as playing:
+        yield playing
+
+
+@pytest.fixture
+def tenant(place: Place) -> Iterator[Tenant]:
+    """A workspace's name that nobody else has, and its project in the cloud; emptied at the end, come what may."""
+    found = Tenant.fresh(place)
+    yield found
+    found.clear()
