@@ -223,7 +223,7 @@ def play(story: Story, actions: list[tuple[str, int]]) -> None:
                 assert life.enforced(story.record, story.enforced(story.record.generation + 7)) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(ACTIONS)
 def test_any_order_ends_in_the_same_workspace_with_nothing_doubled(actions: list[tuple[str, int]]) -> None:
     story = Story()
@@ -243,7 +243,7 @@ def test_any_order_ends_in_the_same_workspace_with_nothing_doubled(actions: list
     assert len(story.of(WorkspaceReady)) == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(ACTIONS, ACTIONS)
 def test_a_delete_at_any_moment_leaves_nothing(before: list[tuple[str, int]], after: list[tuple[str, int]]) -> None:
     story = Story()
@@ -260,7 +260,7 @@ def test_a_delete_at_any_moment_leaves_nothing(before: list[tuple[str, int]], af
     assert len(story.of(WorkspaceDeleted)) == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(ACTIONS, st.integers(0, 4), st.integers(0, 4))
 def test_a_change_at_any_moment_ends_in_the_new_counts(
     actions: list[tuple[str, int]], logins: int, computes: int
