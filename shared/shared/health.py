@@ -22,7 +22,10 @@ class HealthServer:
 
     def __init__(self, host: str, port: int, readiness: Callable[[], dict[str, bool]]) -> None:
         self._readiness = readiness
-        config = uvicorn.Config(self._app, host=host, port=port, log_config=None, lifespan="off", access_log=False)
+        # Named, since uvicorn takes a bound method for an application of ASGI 2.
+        config = uvicorn.Config(
+            self._app, interface="asgi3", host=host, port=port, log_config=None, lifespan="off", access_log=False
+        )
         self._server = _Server(config)
 
     async def run(self) -> None:
