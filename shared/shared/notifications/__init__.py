@@ -4,8 +4,9 @@ from contracts.openstack import Notification
 
 from shared.notifications.decode import decode
 from shared.notifications.firehose import Firehose
+from shared.notifications.heading import Heading
 from shared.notifications.raw import BrokenNotification, Raw
-from shared.notifications.scan import Heading, Sealed, scan, seal
+from shared.notifications.scan import Sealed, scan, seal
 from shared.notifications.topology import Binding, QueueLimits, bindings_for
 
 __all__ = [

@@ -3,20 +3,16 @@
 Format 1 is the notification itself; format 2 wraps it: `{"oslo.version": "2.0", "oslo.message": "<its JSON text>"}`.
 """
 
-import re
 from typing import Any
 
 import orjson
 from contracts.openstack import Notification, read_payload
-from contracts.openstack.payload import parse_time
 
+from shared.notifications.heading import check_name, check_text, heading_of, initiator_of, named
 from shared.notifications.raw import MAX_BODY_BYTES, MAX_DEPTH, MAX_NODES, BrokenNotification, Raw
 from shared.notifications.redaction import is_suspicious, redact
 from shared.strict_json import MalformedJson, parse
 
-_MAX_NAME = 255
-_NAME = re.compile(r"[!-~]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _DIGITS_TO_NINE = bytes(ord("9") if chr(byte).isdigit() else byte for byte in range(256))
 _LONG_NUMBER = b"9" * 19
 _MANY_BRACKETS = MAX_DEPTH
@@ -58,50 +54,20 @@ def notification_of(message: dict[str, Any], *, suspicious: bool = True) -> Noti
     """The typed notification from its JSON object, without its secrets; not `suspicious`: it is known to have none."""
     clean: dict[str, Any] = redact(message) if suspicious else message
     payload, versioned = read_payload(clean["event_type"], clean.get("payload"))
-    initiator = clean["payload"].get("initiator") if isinstance(clean.get("payload"), dict) else None
-    who = initiator if isinstance(initiator, dict) else {}
+    who = initiator_of(clean)
     return Notification(
-        event_type=clean["event_type"],
-        priority=clean["priority"].upper(),
-        publisher_id=clean["publisher_id"],
-        message_id=clean["message_id"],
-        timestamp=parse_time(clean.get("timestamp")),
-        request_id=_named(clean, "_context_request_id") or _named(who, "request_id"),
-        global_request_id=_named(clean, "_context_global_request_id") or _named(who, "global_request_id"),
-        project_id=_named(clean, "_context_project_id", "_context_tenant") or _named(who, "project_id"),
-        user_id=_named(clean, "_context_user_id", "_context_user") or _named(who, "user_id", "id"),
-        user_name=_named(clean, "_context_user_name") or _named(who, "username", "name"),
-        remote_address=_named(clean, "_context_remote_address") or _address(who),
+        *heading_of(clean),
+        user_name=named(clean, "_context_user_name") or named(who, "username", "name"),
+        remote_address=named(clean, "_context_remote_address") or _address(who),
         payload=payload,
         versioned=versioned,
         redacted=clean is not message,
     )
 
 
-def check_name(field: str, value: object) -> None:
-    """Raise BrokenNotification unless it is a name of visible ASCII characters."""
-    if not isinstance(value, str) or not 0 < len(value) <= _MAX_NAME or not _NAME.fullmatch(value):
-        raise BrokenNotification(f"{field} is not a name of 1 to {_MAX_NAME} visible characters")
-
-
-def check_text(field: str, value: object) -> None:
-    """Raise BrokenNotification unless it is a short text that can be put into one line of a log."""
-    if not isinstance(value, str) or len(value) > _MAX_NAME or _CONTROL.search(value):
-        raise BrokenNotification(f"{field} is not a text of at most {_MAX_NAME} printable characters")
-
-
-def _named(found: dict[str, Any], *names: str) -> str | None:
-    """The first of these that is a short printable text."""
-    for name in names:
-        value = found.get(name)
-        if isinstance(value, str) and 0 < len(value) <= _MAX_NAME and not _CONTROL.search(value):
-            return value
-    return None
-
-
 def _address(initiator: dict[str, Any]) -> str | None:
     host = initiator.get("host")
-    return _named(host, "address") if isinstance(host, dict) else None
+    return named(host, "address") if isinstance(host, dict) else None
 
 
 def _encoded(text: str) -> bytes:

@@ -7,10 +7,11 @@ the consumer.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol
 
 from shared.clock import Clock, Ids, SystemClock
+from shared.notifications.frame_reader import FrameReader
 from shared.notifications.raw import Raw
+from shared.notifications.subscription import Reader, Subscription
 from shared.notifications.topology import Binding, QueueLimits, bindings_for, queue_name
 from shared.telemetry import logger
 
@@ -21,54 +22,6 @@ PREFETCH = 2000
 _FIRST_RETRY_SECONDS = 0.2
 _LONGEST_RETRY_SECONDS = 10.0
 _SETTLED_SECONDS = 30.0
-
-
-class Batch(NamedTuple):
-    """What had come when it was taken; `tag` acknowledges all of it at once."""
-
-    messages: list[Raw]
-    tag: int
-
-
-class Reader(Protocol):
-    """One connection's life: from its opening until it is lost or closed."""
-
-    bound: frozenset[str]
-    """The exchanges that exist and are bound."""
-    consuming: bool
-    """Whether the consumer stands."""
-
-    def start(self) -> None:
-        """Begin connecting; returns at once."""
-        ...
-
-    async def take(self) -> Batch:
-        """What has come since the last time; waits for the first message. Raises ConnectionError when it is over."""
-        ...
-
-    def acknowledge(self, tag: int) -> None:
-        """Everything up to this tag is durable."""
-        ...
-
-    async def close(self) -> None:
-        """End it; unacknowledged messages go back to the queue."""
-        ...
-
-
-class Subscription(NamedTuple):
-    """What a reader has to set up on its connection."""
-
-    url: str
-    queue: str
-    bindings: Sequence[Binding]
-    limits: QueueLimits
-    prefetch: int
-    client_name: str
-    rebind_seconds: float = 3.0
-    """How often exchanges that are missing are looked for."""
-    liveness_seconds: float = 10.0
-    """How often the broker is asked whether it sees the consumer, and all bindings are made again."""
-    heartbeat_seconds: int = 15
 
 
 class Firehose:
@@ -87,7 +40,7 @@ class Firehose:
         prefetch: int = PREFETCH,
         rebind_seconds: float = 3.0,
         liveness_seconds: float = 10.0,
-        reader: Callable[[Subscription], Reader] | None = None,
+        reader: Callable[[Subscription], Reader] = FrameReader,
     ) -> None:
         self.subscription = Subscription(
             url=url,
@@ -96,16 +49,13 @@ class Firehose:
             limits=limits or QueueLimits(),
             prefetch=prefetch,
             client_name=f"tresor-{service}-notifications",
+            monotonic_seconds=(clock or SystemClock()).monotonic_seconds,
             rebind_seconds=rebind_seconds,
             liveness_seconds=liveness_seconds,
         )
         self._sink = sink
         self._clock = clock or SystemClock()
         self._ids = ids or Ids()
-        if reader is None:
-            from shared.notifications.pika_reader import PikaReader
-
-            reader = PikaReader
         self._make_reader = reader
         self._reader: Reader | None = None
         self._stopping = asyncio.Event()

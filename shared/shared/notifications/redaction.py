@@ -11,34 +11,35 @@ from typing import Any
 REDACTED = "[redacted]"
 
 _SECRET_KEY = re.compile(
-    r"user_?data|pass(word|wd|phrase)|admin_?pass|access_key|access_secret|secret_?key|private_?key|client_secret"
-    r"|(^|_)secret$|(^|_)psk$|token$|token_info$|(^|_)credentials?$|blob$",
+    r"user_data|pass(word|wd|phrase)|admin_?pass|(access|private|secret)_key$|secretkey$|(^|_)secret$|psk$"
+    r"|token$|token_info$|(^|_)credentials?$",
     re.IGNORECASE,
 )
-_TOKEN = re.compile(r"gAAAAA[A-Za-z0-9_=-]{40,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")
+_TOKEN = re.compile(r"gAAAAA[A-Za-z0-9_=-]{40,}|eyJhbGci[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")
 """Keystone's Fernet tokens and JWS, wherever they stand in a text."""
 _QUOTED_SECRET = re.compile(
-    r"""(['"]?(?:user_?data|adminPass|admin_pass(?:word)?|password|auth_token|access_key|secret)['"]?\s*[:=]\s*u?)"""
-    r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,'"}\])]+)""",
+    r"""((?:user_data|adminPass|admin_pass(?:word)?|password|auth_token|access_key|secret|psk)\\*['"]?\s*[:=]\s*u?)"""
+    r"""(\\+"[^"\\]*\\+"|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,'"}\])\\]+)""",
     re.IGNORECASE,
 )
 """A secret's name and value inside a text, as Python's repr or a log line writes them."""
 
-_SECRET_WORD = re.compile(r"(?i:pass|token|secret|access_key|user_?data)")
+_SECRET_WORDS = ("pass", "token", "secret", "access_key", "psk", "user_data")
+_SHORTEST_TEXT = 8
+"""Shorter texts hold no name with its value."""
 _HINTS = (
     b"pass",
     b"secret",
     b"ser_data",
-    b"serdata",
-    b"s_key",
-    b"e_key",
-    b"psk",
+    b'_key\\"',
+    b'psk\\"',
     b"token",
     b"gaaaaa",
-    b"eyj",
+    b"eyjhbgci",
     b"redential",
-    b"blob",
 )
+"""What stands in the lower-cased, escaped text of a payload that holds a secret."""
+_PLAIN_HINTS = (*_HINTS, b'_key"', b'psk"')
 _CONTEXT_HINTS = (b'oken\\": \\"', b'oken_info\\": {', b"gAAAAA")
 _NO_TOKEN = (b'auth_token\\": null', b'auth_token": null', b'token_info\\": null', b'token_info": null')
 """How every caller's context says that it carries no token."""
@@ -54,13 +55,14 @@ def may_hold_secret(payload: bytes, context: bytes) -> bool:
     for hint in _HINTS:
         if hint in lowered:
             return True
-    return any(hint in context for hint in _CONTEXT_HINTS)
+    token, information, fernet = _CONTEXT_HINTS
+    return token in context or information in context or fernet in context
 
 
 def is_suspicious(body: bytes) -> bool:
     """The same for a whole body, whoever wrote it, in either of oslo's formats."""
     lowered = body.lower()
-    if b"\\u" in lowered or any(hint in lowered for hint in _HINTS if hint != b"token"):
+    if b"\\u" in lowered or any(hint in lowered for hint in _PLAIN_HINTS if hint != b"token"):
         return True
     return lowered.count(b"token") != sum(lowered.count(absent) for absent in _NO_TOKEN)
 
@@ -70,15 +72,22 @@ def _is_secret_key(key: str) -> bool:
     return _SECRET_KEY.search(key) is not None
 
 
+def redact_octets(body: bytes) -> bytes:
+    """What can't be decoded, as it may be kept for an examination: without what looks like a secret."""
+    if not is_suspicious(body):
+        return body
+    return _text(body.decode("latin-1")).encode("latin-1")
+
+
 def _text(value: str) -> str:
-    if len(value) < 8:
+    if len(value) < _SHORTEST_TEXT:
         return value
-    cleaned = _TOKEN.sub(REDACTED, value) if "gAAAAA" in value or "eyJ" in value else value
-    return (
-        cleaned
-        if not _SECRET_WORD.search(cleaned)
-        else _QUOTED_SECRET.sub(lambda found: f"{found[1]}'{REDACTED}'", cleaned)
-    )
+    cleaned = _TOKEN.sub(REDACTED, value) if "gAAAAA" in value or "eyJhbGci" in value else value
+    lowered = cleaned.lower()
+    for word in _SECRET_WORDS:
+        if word in lowered:
+            return _QUOTED_SECRET.sub(lambda found: f"{found[1]}'{REDACTED}'", cleaned)
+    return cleaned
 
 
 def redact(value: Any) -> Any:

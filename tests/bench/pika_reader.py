@@ -7,9 +7,9 @@ from typing import Any
 
 import pika
 import pika.exceptions
-
-from shared.notifications.firehose import Batch, Subscription
+from shared.notifications.handover import Batch, Handover
 from shared.notifications.raw import MAX_BODY_BYTES, Raw
+from shared.notifications.subscription import Subscription
 
 
 class PikaReader:
@@ -17,12 +17,7 @@ class PikaReader:
 
     def __init__(self, subscription: Subscription) -> None:
         self._want = subscription
-        self._loop = asyncio.get_running_loop()
-        self._arrived = asyncio.Event()
-        self._pending: list[Raw] = []
-        self._tag = 0
-        self._lock = threading.Lock()
-        self._woken = False
+        self._handover = Handover()
         self._failure: str | None = None
         self._stopping = False
         self._connection: Any = None
@@ -37,16 +32,7 @@ class PikaReader:
 
     async def take(self) -> Batch:
         """What has come since the last time. Raises ConnectionError when the connection is over."""
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            with self._lock:
-                taken, tag = self._pending, self._tag
-                self._pending, self._woken = [], False
-            if taken:
-                return Batch(taken, tag)
-            if self._failure is not None:
-                raise ConnectionError(self._failure)
+        return await self._handover.take()
 
     def acknowledge(self, tag: int) -> None:
         """Everything up to this tag is durable; of no effect on a lost connection."""
@@ -74,10 +60,9 @@ class PikaReader:
             failure = f"{type(error).__name__}: {error}"[:300]
         finally:
             self._disconnect()
-        with self._lock:
-            self._failure = failure
-            self.consuming = False
-        self._wake()
+        self.consuming = False
+        self._failure = failure
+        self._handover.end(failure)
 
     def _disconnect(self) -> None:
         connection = self._connection
@@ -86,10 +71,6 @@ class PikaReader:
                 connection.close()
             except Exception:
                 return
-
-    def _wake(self) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._arrived.set)
 
     def _read(self) -> None:
         want = self._want
@@ -170,10 +151,4 @@ class PikaReader:
         if size > MAX_BODY_BYTES:
             body = b""
         raw = Raw(body, method.exchange, method.routing_key, method.redelivered, size)
-        with self._lock:
-            self._pending.append(raw)
-            self._tag = method.delivery_tag
-            if self._woken:
-                return
-            self._woken = True
-        self._wake()
+        self._handover.put([raw], method.delivery_tag)
