@@ -4,10 +4,13 @@ Idempotent: what is there is left alone.
 """
 
 import os
+from typing import Any, TypeAlias
 
 import openstack
 from configuration.clients import TRESOR_USERS
-from openstack.connection import Connection
+
+Sdk: TypeAlias = Any
+"""An openstacksdk Connection, whose own types join two identity versions and many an optional."""
 
 SERVICES = (
     # user, type in the catalogue, port setting, path
@@ -24,7 +27,7 @@ SERVICES = (
 class Accounts:
     """Keystone as its first administrator sees it."""
 
-    def __init__(self, cloud: Connection, password: str) -> None:
+    def __init__(self, cloud: Sdk, password: str) -> None:
         self.identity = cloud.identity
         self.password = password
         self.project = self.identity.find_project("service") or self.identity.create_project(

@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import openstack
-from openstack.connection import Connection
+
+Sdk: TypeAlias = Any
+"""An openstacksdk Connection, whose own types join many an optional."""
 
 MANILA_HEADERS = {"X-OpenStack-Manila-API-Version": "2.50"}
 WAIT_SECONDS = 180.0
@@ -33,7 +36,7 @@ def wait(what: str, ready: Callable[[], object]) -> None:
     sys.exit(f"not ready after {WAIT_SECONDS:.0f} s: {what}: {last!r}")
 
 
-def wait_for_agents(cloud: Connection, system: Connection, computes: int) -> None:
+def wait_for_agents(cloud: Sdk, system: Sdk, computes: int) -> None:
     """Every agent up, every compute node mapped to its cell."""
 
     def unmarked() -> bool:
@@ -43,18 +46,20 @@ def wait_for_agents(cloud: Connection, system: Connection, computes: int) -> Non
                 cloud.compute.update_service_forced_down(service, forced=False)
         return True
 
-    def up(services: object) -> set[str]:
-        return {service.binary for service in services if service.state == "up"}  # type: ignore[attr-defined]
+    def up(services: Any) -> set[str]:
+        return {service.binary for service in services if service.state == "up"}
 
     def manila_up() -> set[str]:
-        answer = cloud.shared_file_system.get("/services", headers=MANILA_HEADERS).json()
+        answer: Any = cloud.shared_file_system.get("/services", headers=MANILA_HEADERS).json()
         return {service["binary"] for service in answer["services"] if service["state"] == "up"}
 
     wait("marks of hosts forced down", unmarked)
     wait(
         "nova-compute",
-        lambda: {f"hv{number}" for number in range(1, computes + 1)}
-        <= {service.host for service in cloud.compute.services(binary="nova-compute") if service.state == "up"},
+        lambda: (
+            {f"hv{number}" for number in range(1, computes + 1)}
+            <= {service.host for service in cloud.compute.services(binary="nova-compute") if service.state == "up"}
+        ),
     )
     if sum(1 for _ in cloud.compute.hypervisors()) < computes:
         subprocess.run(
@@ -70,7 +75,7 @@ def wait_for_agents(cloud: Connection, system: Connection, computes: int) -> Non
     wait("ironic", lambda: list(system.baremetal.drivers()))
 
 
-def make_flavors_and_image(cloud: Connection) -> None:
+def make_flavors_and_image(cloud: Sdk) -> None:
     """Two virtual flavors, one for bare metal, and an image of zeros: nothing here ever boots from it."""
     for name, vcpus, ram_mib, disk_gib in (("tre.small", 1, 512, 1), ("tre.large", 4, 4096, 10)):
         if not cloud.compute.find_flavor(name):
@@ -93,7 +98,7 @@ def make_flavors_and_image(cloud: Connection) -> None:
         )
 
 
-def make_storage_types(cloud: Connection) -> None:
+def make_storage_types(cloud: Sdk) -> None:
     """A volume type, and a share type for each protocol."""
     if not cloud.block_storage.find_type("lab"):
         # Cinder's fake driver reports this name whatever its configuration says.
@@ -111,7 +116,7 @@ def make_storage_types(cloud: Connection) -> None:
             shares.post("/types", json=body, headers=MANILA_HEADERS).raise_for_status()
 
 
-def make_external_network(cloud: Connection) -> None:
+def make_external_network(cloud: Sdk) -> None:
     """The provider's network that routers take their gateway from."""
     if not cloud.network.find_network(EXTERNAL_NETWORK):
         network = cloud.network.create_network(

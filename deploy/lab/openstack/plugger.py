@@ -16,9 +16,7 @@ TOOL_TIMEOUT_SECONDS = 60
 
 def tool(*command: str) -> str:
     """A tool's standard output. Raises CalledProcessError, TimeoutExpired."""
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=TOOL_TIMEOUT_SECONDS, check=True
-    ).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=TOOL_TIMEOUT_SECONDS, check=True).stdout
 
 
 def wanted(folder: Path, hosts: list[str]) -> dict[str, set[str]]:

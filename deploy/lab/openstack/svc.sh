@@ -4,19 +4,23 @@ set -uo pipefail
 . "$(dirname "$0")/settings.sh"
 . "$LAB_HERE/process.sh"
 
-# The resident memory of all processes of a session, in MiB.
-session_mib() {
-  awk -v session="$1" '
-    FILENAME ~ /stat$/ { sub(/.*\) /, ""); mine = ($4 == session) }
-    FILENAME ~ /statm$/ && mine { pages += $2 }
-    END { printf "%d", pages * 4 / 1024 }' $(ls -d /proc/[0-9]* | sed 's/.*/&\/stat &\/statm/') 2>/dev/null
+# Fills `pages`: by session, the resident memory of its processes in pages of 4 KiB.
+declare -A pages
+count_pages() {
+  local folder stat fields
+  for folder in /proc/[0-9]*; do
+    { stat=$(<"$folder/stat"); fields=($(<"$folder/statm")); } 2>/dev/null || continue
+    stat=(${stat##*) })
+    pages[${stat[3]}]=$(( ${pages[${stat[3]}]:-0} + ${fields[1]:-0} ))
+  done
 }
 
 list() {
   local name pid
+  count_pages
   for name in $(names); do
     if pid=$(pid_of "$name"); then
-      printf '%-24s up   %6d MiB\n' "$name" "$(session_mib "$pid")"
+      printf '%-24s up   %6d MiB\n' "$name" $(( ${pages[$pid]:-0} / 256 ))
     else
       printf '%-24s down\n' "$name"
     fi

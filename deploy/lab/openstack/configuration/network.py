@@ -1,10 +1,11 @@
 """Neutron with ML2/OVN."""
 
-from configuration.site import HOST, Site
+from configuration.site import HOST, Site, Value
 
 
 def write(site: Site) -> None:
     """neutron.conf and ml2_conf.ini. No quota of Neutron's is set: the suites set the quotas they test."""
+    quotas: dict[str, Value] = {"default_quota": -1}
     unlimited = ("network", "port", "subnet", "router", "security_group", "security_group_rule", "floatingip")
     site.put(
         "neutron/neutron.conf",
@@ -30,7 +31,7 @@ def write(site: Site) -> None:
             "keystone_authtoken": site.token_validation("neutron"),
             "nova": {**site.client("nova"), "live_migration_events": "true"},
             "placement": site.client("placement"),
-            "quotas": {"default_quota": -1} | {f"quota_{name}": -1 for name in unlimited},
+            "quotas": quotas | {f"quota_{name}": -1 for name in unlimited},
         },
     )
     site.put(

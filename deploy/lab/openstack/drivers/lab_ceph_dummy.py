@@ -19,9 +19,7 @@ class CephDummyDriver(dummy.DummyDriver):  # type: ignore[misc]
             raise exception.InvalidShareAccess(reason="this back end serves CEPHFS only")
         name = self._get_share_name(share)
         path = f"/volumes/_nogroup/{share['id']}/{name}"
-        self.private_storage.update(
-            share["id"], {"fake_provider_share_name": name, "fake_provider_location": path}
-        )
+        self.private_storage.update(share["id"], {"fake_provider_share_name": name, "fake_provider_location": path})
         return [{"path": f"10.0.0.10:6789,10.0.0.11:6789:{path}", "is_admin_only": False, "metadata": {}}]
 
     def update_access(

@@ -3,10 +3,10 @@
 import openstack.exceptions
 from openstack.connection import Connection
 
-from workload.scene import PASSWORD, Scene
+from workload.scene import PASSWORD, Scene, Sdk
 
 
-def login(scene: Scene, password: str) -> Connection:
+def login(scene: Scene, password: str) -> Sdk:
     """A connection of the project's member. The cloud's own entry must not be mixed in, so no entry is named."""
     return Connection(
         region_name="RegionOne",
@@ -26,9 +26,7 @@ def make_project_and_users(scene: Scene) -> None:
     identity = scene.admin.identity
     project = identity.create_project(name=scene.name("tre"), domain_id="default")
     scene.at_the_end(identity.delete_project, project)
-    leader = identity.create_user(
-        name=scene.name("pi"), password=PASSWORD, domain_id="default", email="pi@example.org"
-    )
+    leader = identity.create_user(name=scene.name("pi"), password=PASSWORD, domain_id="default", email="pi@example.org")
     scene.at_the_end(identity.delete_user, leader)
     member = identity.find_role("member")
     identity.assign_project_role_to_user(project, leader, member)

@@ -1,5 +1,7 @@
 """Networks and security groups."""
 
+from typing import Any
+
 from workload.scene import Scene, until
 
 
@@ -22,6 +24,9 @@ def lay_networks(scene: Scene) -> None:
 def write_security_groups(scene: Scene) -> None:
     """Default-deny with a few openings: by prefix, by group, by address group."""
     network = scene.member.network
+    mirrors = network.create_address_group(name=scene.name("ag"), addresses=["192.0.2.0/28"])
+    scene.at_the_end(network.delete_address_group, mirrors)
+    network.update_address_group(mirrors, description="mirrors")
     group = scene.made["group"] = network.create_security_group(name=scene.name("tre"), description="tre")
     scene.at_the_end(network.delete_security_group, group)
     for rule in group.security_group_rules:
@@ -29,9 +34,6 @@ def write_security_groups(scene: Scene) -> None:
     operators = scene.made["operators"] = network.create_security_group(name=scene.name("adm"))
     scene.at_the_end(network.delete_security_group, operators)
     network.update_security_group(operators, description="operators")
-    mirrors = network.create_address_group(name=scene.name("ag"), addresses=["192.0.2.0/28"])
-    scene.at_the_end(network.delete_address_group, mirrors)
-    network.update_address_group(mirrors, description="mirrors")
     for direction, protocol, port, remote in (
         ("ingress", "tcp", 22, {"remote_ip_prefix": "10.77.0.0/22"}),
         ("ingress", "tcp", 443, {"remote_group_id": operators.id}),
@@ -52,12 +54,12 @@ def write_security_groups(scene: Scene) -> None:
 def give_a_floating_address(scene: Scene) -> None:
     """Once the servers' ports are active, one gets an address outside."""
 
-    def bound() -> list[object] | None:
+    def bound() -> list[Any] | None:
         ports = list(scene.admin.network.ports(network_id=scene.made["network"].id, device_owner="compute:nova"))
         return ports if all(port.status == "ACTIVE" for port in ports) else None
 
     ports = until(bound, 60)
     outside = scene.admin.network.find_network("public")
     network = scene.member.network
-    address = network.create_ip(floating_network_id=outside.id, port_id=ports[0].id)  # type: ignore[attr-defined]
+    address = network.create_ip(floating_network_id=outside.id, port_id=ports[0].id)
     scene.at_the_end(network.delete_ip, address)

@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import openstack
 import openstack.exceptions
-from openstack.connection import Connection
 
 Answer = TypeVar("Answer")
+
+Sdk: TypeAlias = Any
+"""An openstacksdk Connection, whose own types join two identity versions and many an optional."""
 
 PASSWORD = "workload-password"  # the recorder has to take it out, wherever it shows up
 FOLDER = Path(__file__).resolve().parent.parent
@@ -36,8 +38,8 @@ class Scene:
     """One run of the workload. `made` holds resources by a name that later steps know."""
 
     tag: str
-    admin: Connection
-    system: Connection
+    admin: Sdk
+    system: Sdk
     made: dict[str, Any] = field(default_factory=dict)
     deletions: list[Callable[[], object]] = field(default_factory=list)
 
@@ -47,10 +49,9 @@ class Scene:
         return cls(tag, openstack.connect(cloud="lab"), openstack.connect(cloud="lab-system"))
 
     @property
-    def member(self) -> Connection:
+    def member(self) -> Sdk:
         """The connection of the project's member, once the first step made it."""
-        connection: Connection = self.made["member"]
-        return connection
+        return self.made["member"]
 
     def name(self, what: str) -> str:
         """A name of this run."""
@@ -67,5 +68,5 @@ class Scene:
             try:
                 delete()
             except (openstack.exceptions.SDKException, AssertionError) as error:
-                failed.append(repr(error)[:200])
+                failed.append(str(error)[:200])
         assert not failed, failed

@@ -146,5 +146,9 @@ def take_an_image(scene: Scene) -> None:
     name = scene.name("img")
     scene.member.compute.create_server_image(scene.made["servers"][1], name=name, wait=False)
     images = scene.member.image
-    image = until(lambda: (found := images.find_image(name)) and found.status in {"active", "queued"} and found or None)
-    images.delete_image(image)
+
+    def there() -> Any:
+        found = images.find_image(name)
+        return found if found and found.status in {"active", "queued"} else None
+
+    images.delete_image(until(there))
