@@ -1,0 +1,129 @@
+"""Notifications: published by a real oslo.messaging Notifier from one thread, in the order they were emitted."""
+
+import logging
+import queue
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from twin.core.caller import NotificationContext
+
+log = logging.getLogger(__name__)
+
+MAX_PENDING = 200_000
+"""Notifications waiting for the broker; past it new ones are dropped and counted, as memory is bounded."""
+KEPT = 5_000
+"""How many of the latest notifications `/twin/notifications` shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message: `context` holds the `_context_*` fields, None where the service sends none."""
+
+    exchange: str
+    topic: str
+    publisher_id: str
+    event_type: str
+    payload: bytes
+    context: dict[str, Any] | None
+    priority: str = "info"
+    copies: int = 1
+
+    def as_document(self) -> dict[str, Any]:
+        """For the control API."""
+        return {
+            "exchange": self.exchange,
+            "routing_key": f"{self.topic}.{self.priority}",
+            "publisher_id": self.publisher_id,
+            "event_type": self.event_type,
+            "payload": orjson.loads(self.payload),
+            "context": self.context,
+        }
+
+
+class Publisher:
+    """Hands notifications to oslo.messaging on a thread of its own; without an AMQP URL it only keeps the latest."""
+
+    def __init__(self, amqp_url: str | None, extra_topics: tuple[str, ...] = ()) -> None:
+        self._url = amqp_url.replace("amqp://", "rabbit://", 1) if amqp_url else None
+        self._extra_topics = extra_topics
+        self._queue: queue.SimpleQueue[Notification | None] = queue.SimpleQueue()
+        self._notifiers: dict[tuple[str, str, int], Any] = {}
+        self._transports: dict[str, Any] = {}
+        self._thread: threading.Thread | None = None
+        self.latest: deque[Notification] = deque(maxlen=KEPT)
+        self.published = 0
+        self.dropped = 0
+        self.failed = 0
+
+    @property
+    def pending(self) -> int:
+        """Waiting for the broker."""
+        return self._queue.qsize()
+
+    def start(self) -> None:
+        """Starts the thread when there is a broker."""
+        if self._url is not None:
+            self._thread = threading.Thread(target=self._work, name="notifications", daemon=True)
+            self._thread.start()
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Publishes what waits, within the time given, and closes the connections."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join(timeout_seconds)
+            self._thread = None
+
+    def put(self, notification: Notification) -> None:
+        """Takes a notification in; never blocks."""
+        self.latest.append(notification)
+        if self._url is None:
+            return
+        if self._queue.qsize() >= MAX_PENDING:
+            self.dropped += 1
+            return
+        self._queue.put(notification)
+
+    def _work(self) -> None:
+        while (notification := self._queue.get()) is not None:
+            try:
+                self._publish(notification)
+                self.published += 1
+            except Exception:
+                self.failed += 1
+                log.exception("notification %s was not published", notification.event_type)
+        for transport in self._transports.values():
+            transport.cleanup()
+
+    def _publish(self, notification: Notification) -> None:
+        notifier = self._notifier(notification.exchange, notification.topic, notification.copies)
+        context = NotificationContext(notification.context) if notification.context is not None else None
+        publish = notifier.prepare(publisher_id=notification.publisher_id)
+        getattr(publish, notification.priority)(context, notification.event_type, orjson.loads(notification.payload))
+
+    def _notifier(self, exchange: str, topic: str, copies: int) -> Any:
+        key = (exchange, topic, copies)
+        if key not in self._notifiers:
+            import oslo_messaging
+
+            # A topic named twice sends the same message twice, its id included: a doubled notification.
+            topics = [topic] * copies + list(self._extra_topics) * copies
+            self._notifiers[key] = oslo_messaging.Notifier(
+                self._transport(exchange), driver="messagingv2", topics=topics, publisher_id=exchange
+            )
+        return self._notifiers[key]
+
+    def _transport(self, exchange: str) -> Any:
+        if exchange not in self._transports:
+            import oslo_messaging
+            from oslo_config import cfg
+
+            # The exchange is read when the transport is made, from a default that the process shares.
+            oslo_messaging.set_transport_defaults(control_exchange=exchange)
+            conf = cfg.ConfigOpts()
+            conf([], project="twin")
+            self._transports[exchange] = oslo_messaging.get_notification_transport(conf, url=self._url)
+        return self._transports[exchange]

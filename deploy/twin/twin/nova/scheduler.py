@@ -1,0 +1,74 @@
+"""Where a server goes: the least full host that is enabled, up, big enough and fits its group's policy."""
+
+from typing import TYPE_CHECKING
+
+from twin.core.table import Row
+
+if TYPE_CHECKING:
+    from twin.nova.service import Nova
+
+VCPUS = 4000
+"""Of each hypervisor, overcommitted (1,000 × 4), as the lab's fake driver reports."""
+RAM_MIB = 799_488
+DISK_GIB = 600_000
+
+
+def place(nova: "Nova", server: Row, exclude: frozenset[str] = frozenset()) -> tuple[str, str] | None:
+    """The host and the node, or None when no host is valid."""
+    bare_metal = next((name for name in server["flavor"]["extra_specs"] if name.startswith("resources:CUSTOM_")), None)
+    if bare_metal is not None and server["flavor"]["extra_specs"][bare_metal] != "0":
+        wanted = bare_metal.removeprefix("resources:CUSTOM_")
+        node = nova.cloud.ironic.claim(wanted, server["id"])
+        return ("bm", node) if node is not None else None
+    hosts = [host for host in nova.hosts if host["kind"] == "hypervisor" and host["host"] not in exclude]
+    hosts = [host for host in hosts if not host["disabled"] and not host["forced_down"]]
+    if server.get("forced_host"):
+        hosts = [host for host in hosts if host["host"] == server["forced_host"]]
+    hosts = _by_group(nova, server, hosts)
+    fitting = [host for host in hosts if _fits(nova, host["host"], server)]
+    if not fitting:
+        return None
+    best = min(fitting, key=lambda host: (len(nova.servers.where(host=host["host"])), host["host"]))
+    return best["host"], best["host"]
+
+
+def usage(nova: "Nova", host: str) -> dict[str, int]:
+    """What the servers on a host take."""
+    rows = nova.servers.where(host=host)
+    return {
+        "VCPU": sum(row["flavor"]["vcpus"] for row in rows),
+        "MEMORY_MB": sum(row["flavor"]["ram"] for row in rows),
+        "DISK_GB": sum(row["flavor"]["disk"] + row["flavor"]["ephemeral"] for row in rows),
+    }
+
+
+def _fits(nova: "Nova", host: str, server: Row) -> bool:
+    used = usage(nova, host)
+    flavor = server["flavor"]
+    return bool(
+        used["VCPU"] + flavor["vcpus"] <= VCPUS
+        and used["MEMORY_MB"] + flavor["ram"] <= RAM_MIB
+        and used["DISK_GB"] + flavor["disk"] + flavor["ephemeral"] <= DISK_GIB
+    )
+
+
+def _by_group(nova: "Nova", server: Row, hosts: list[Row]) -> list[Row]:
+    group = nova.server_groups.get(server["group_id"]) if server["group_id"] else None
+    if group is None:
+        return hosts
+    taken = [
+        member["host"]
+        for member in (nova.servers.get(one) for one in group["members"] if one != server["id"])
+        if member is not None and member["host"]
+    ]
+    taken += [
+        member["_place"][0]
+        for member in (nova.servers.get(one) for one in group["members"] if one != server["id"])
+        if member is not None and not member["host"] and member.get("_place")
+    ]
+    if group["policy"] == "anti-affinity":
+        most = int(group["rules"].get("max_server_per_host", 1))
+        return [host for host in hosts if taken.count(host["host"]) < most]
+    if group["policy"] == "affinity" and taken:
+        return [host for host in hosts if host["host"] in taken]
+    return hosts
