@@ -7,7 +7,7 @@ LAB := deploy/lab/openstack
 export PYTHONPATH := deploy
 
 .DEFAULT_GOAL := help
-.PHONY: help python env lock lint format test demo bench faults contracts up down deployment lab-up lab-demo lab-test lab-down clean
+.PHONY: help python env lock lint format test demo bench faults contracts up down deployment lab-up lab-demo lab-test lab-record lab-down clean
 
 help: ## Show this help
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +64,9 @@ lab-demo: env ## The demo, against the real OpenStack
 
 lab-test: env ## The suite the twin passes, against the real OpenStack
 	$(LAB)/test.sh
+
+lab-record: ## Record the lab's notifications anew into tests/recordings
+	$(LAB)/record.sh
 
 lab-down: ## Stop the lab
 	$(LAB)/down.sh
