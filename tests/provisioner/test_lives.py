@@ -15,6 +15,7 @@ from contracts.storage import ReadyVolume
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from provisioner.domain import names
+from provisioner.domain.observed import SeenPort, SeenServer
 from provisioner.domain.steps import CreatePort, CreateServer
 
 from tests.provisioner.model import ModelCloud
@@ -189,6 +190,54 @@ def test_i2_a_node_on_several_networks_has_a_port_on_each() -> None:
     assert len({port.device_id for port in ports.values()}) == 2
 
 
+def test_a_project_deleted_behind_our_back_is_told_and_what_is_left_can_be_removed() -> None:
+    story = ready()
+    story.cloud.project = None
+    story.step()
+    assert story.record is not None
+    assert story.record.state == "failed"
+    assert "behind Tresor's back" in story.of(WorkspaceFailed)[0].problems[0].reason
+    story.delete()
+    story.run()
+    assert story.record.state == "deleted"
+    assert not story.cloud.servers
+    assert not story.cloud.networks
+
+
+def test_somebody_elses_server_of_a_nodes_name_is_left_alone_and_told() -> None:
+    story = Story()
+    story.create(document(roles=TWO))
+    story.cloud.servers["x"] = SeenServer("x", "openhpc-login-0", "ACTIVE", is_marked=False)
+    story.run()
+    failed = story.of(WorkspaceFailed)
+    assert [problem.field for problem in failed[0].problems] == ["roles.0"]
+    assert "x" in story.cloud.servers
+
+
+def test_a_second_server_or_port_of_one_name_goes_and_the_recorded_one_stays() -> None:
+    story = ready()
+    recorded = {node.name: node.server_id for node in story.nodes}
+    story.cloud.servers["aaa"] = SeenServer("aaa", "openhpc-login-0", "ACTIVE")
+    story.cloud.ports["aaa"] = SeenPort("aaa", "openhpc-login-0", "network-0000")
+    story.run()
+    assert {server.name: server.id for server in story.cloud.servers.values()} == recorded
+    assert "aaa" not in story.cloud.ports
+
+
+def test_a_port_born_outside_its_group_never_carries_a_node() -> None:
+    story = Story()
+    story.create(document(roles=TWO))
+    for _ in range(20):
+        story.step()
+    network_id = next(iter(story.cloud.networks))
+    story.cloud.ports["bad"] = SeenPort("bad", "openhpc-login-0", network_id, group_ids=frozenset({"g-other"}))
+    story.cloud.ports["open"] = SeenPort("open", "openhpc-compute-0", network_id, is_secured=False)
+    story.run()
+    assert story.record is not None
+    assert story.record.state == "ready"
+    assert not {"bad", "open"} & story.cloud.ports.keys()
+
+
 ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("step"), st.integers(0, 3)),
@@ -223,7 +272,7 @@ def play(story: Story, actions: list[tuple[str, int]]) -> None:
                 assert life.enforced(story.record, story.enforced(story.record.generation + 7)) is None
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ACTIONS)
 def test_any_order_ends_in_the_same_workspace_with_nothing_doubled(actions: list[tuple[str, int]]) -> None:
     story = Story()
@@ -243,7 +292,7 @@ def test_any_order_ends_in_the_same_workspace_with_nothing_doubled(actions: list
     assert len(story.of(WorkspaceReady)) == 1
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ACTIONS, ACTIONS)
 def test_a_delete_at_any_moment_leaves_nothing(before: list[tuple[str, int]], after: list[tuple[str, int]]) -> None:
     story = Story()
@@ -260,7 +309,7 @@ def test_a_delete_at_any_moment_leaves_nothing(before: list[tuple[str, int]], af
     assert len(story.of(WorkspaceDeleted)) == 1
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ACTIONS, st.integers(0, 4), st.integers(0, 4))
 def test_a_change_at_any_moment_ends_in_the_new_counts(
     actions: list[tuple[str, int]], logins: int, computes: int

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from contracts.envelope import Problem
@@ -107,7 +108,7 @@ async def test_racing_gates_are_both_opened(pool: Pool) -> None:
     async with transaction(pool) as connection:
         await store.save(connection, life.accept(None, proposal()))
 
-    async def open_gate(**gates: int) -> None:
+    async def open_gate(**gates: Any) -> None:
         async with transaction(pool) as connection:
             known = await store.load(connection, "openhpc", lock=True)
             assert known is not None
