@@ -45,9 +45,12 @@ def load(path: Path, site: Site | None = None) -> tuple[Workspace, Source]:
 def complaints(source: Source, model: type[BaseModel], error: ValidationError) -> tuple[Complaint, ...]:
     """The model's complaints in words, with their places in the file."""
     made = []
-    for one in error.errors():
+    errors = error.errors()
+    for one in errors:
         path: Path_ = tuple(part for part in one["loc"] if part != "[key]")
         kind = one["type"]
+        if kind == "too_short" and any(path == other["loc"][: len(path)] != other["loc"] for other in errors):
+            continue  # the list only looks too short because one of its items is wrong
         reason = _WORDS.get(kind) or one["msg"].removeprefix("Value error, ")
         remedy = ""
         if kind == "extra_forbidden":

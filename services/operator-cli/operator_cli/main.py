@@ -49,6 +49,17 @@ def doctor(
     examine(output, clouds, listen_seconds)
 
 
+@app.command("completion")
+def completion(shell: Annotated[str, typer.Argument(help="bash, zsh or fish.")] = "bash") -> None:
+    """Print the shell's completion script: `eval "$(tresor completion bash)"`."""
+    if shell not in ("bash", "zsh", "fish"):
+        raise Stop(Exit.USAGE, f"there is no completion for '{shell}'", "use one of: bash, zsh, fish")
+    from typer._completion_shared import get_completion_script
+
+    script = get_completion_script(prog_name="tresor", complete_var="_TRESOR_COMPLETE", shell=shell)
+    sys.stdout.write(f"{script}\n")
+
+
 def main() -> None:
     """The entry point: an end with a code and a sentence, never a traceback for a user's mistake."""
     try:

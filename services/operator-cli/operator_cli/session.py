@@ -1,6 +1,7 @@
 """What every command that goes to the bus does: open a client as the operator, ask, command and wait for the end."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -88,6 +89,8 @@ class Session:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run it, and turn what can go wrong into an end with a code and a sentence."""
+    for name in ("aio_pika", "aiormq", "asyncio"):  # a lost connection is told in our own words
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         return asyncio.run(work)
     except (Unreachable, NobodyThere) as error:

@@ -187,7 +187,7 @@ class _Reader:
 
     def _scalar(self, event: Any, path: Path_) -> Any:
         text: str = event.value
-        if event.style is not None:
+        if event.style:  # quoted, or a block
             return text
         if text in _WORDS:
             return _WORDS[text]

@@ -267,6 +267,8 @@ class Client:
         except ChannelClosed as error:
             raise self._closed(error, f"hear events of {EVENTS_EXCHANGE}") from None
         gone = asyncio.Event()
+        assert self._hearing is not None
+        self._hearing.close_callbacks.add(lambda *_: gone.set())
         channel.close_callbacks.add(lambda *_: gone.set())
         queue.close_callbacks.add(lambda *_: gone.set())
         await queue.consume(self._on_event)
@@ -277,10 +279,13 @@ class Client:
             await gone.wait()
             since, wait_seconds = self._clock.now(), 0.5
             while True:
+                lost, self._hearing = self._hearing, None
                 try:
+                    if lost is not None and not lost.is_closed:
+                        await asyncio.wait_for(lost.close(), 2)
                     gone = await self._listen(bindings)
                     break
-                except (TresorError, *CONNECTION_EXCEPTIONS, AMQPError, OSError):
+                except Exception:  # whatever kept us from it, the way back is to try again
                     await self._clock.sleep(self._ids.jittered(wait_seconds))
                     wait_seconds = min(wait_seconds * 2, 10.0)
             self._answer_queue = None

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit, urlunsplit
 
-from contracts.envelope import COMMANDS_EXCHANGE, DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, QUERIES_EXCHANGE
+from contracts.envelope import COMMANDS_EXCHANGE, EVENTS_EXCHANGE, QUERIES_EXCHANGE
 from shared.client.errors import NotPermitted, Unreachable
 from shared.client.probes import Probe
 from shared.clock import Ids, SystemClock
@@ -42,15 +42,13 @@ async def checks(settings: Settings) -> AsyncIterator[Check]:
 
 async def _exchanges(probe: Probe) -> AsyncIterator[Check]:
     missing = [
-        name
-        for name in (EVENTS_EXCHANGE, COMMANDS_EXCHANGE, QUERIES_EXCHANGE, DEAD_LETTER_EXCHANGE)
-        if not await probe.has_exchange(name)
+        name for name in (EVENTS_EXCHANGE, COMMANDS_EXCHANGE, QUERIES_EXCHANGE) if not await probe.has_exchange(name)
     ]
     if missing:
         remedy = "start a service: each declares them when it connects; or the vhost in TRESOR_AMQP_URL is another one"
         yield Check(AREA, "exchanges", "FAIL", f"missing: {', '.join(missing)}", remedy)
     else:
-        yield Check(AREA, "exchanges", "OK", "commands, events, queries and dead letters are there")
+        yield Check(AREA, "exchanges", "OK", "commands, events and queries are there")
 
 
 async def _queues(probe: Probe) -> AsyncIterator[Check]:

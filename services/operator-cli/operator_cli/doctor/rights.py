@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from contracts.envelope import COMMANDS_EXCHANGE, DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, QUERIES_EXCHANGE
+from contracts.envelope import COMMANDS_EXCHANGE, EVENTS_EXCHANGE, QUERIES_EXCHANGE
 
 from operator_cli.doctor.check import SERVICES, Check
 from operator_cli.settings import Settings
 
 AREA = "rights"
 SECONDS = 5.0
-EXCHANGES = (COMMANDS_EXCHANGE, EVENTS_EXCHANGE, QUERIES_EXCHANGE, DEAD_LETTER_EXCHANGE)
+EXCHANGES = (COMMANDS_EXCHANGE, EVENTS_EXCHANGE, QUERIES_EXCHANGE)
 MAX_BYTES = 4 * 1024 * 1024
 _REMEDY = "load the definitions made from deploy/rabbitmq/grants.py"
 
