@@ -15,7 +15,6 @@ from contracts.identifiers import Identifier, ResourceId, Text
 EVENTS_EXCHANGE = "tresor.events"
 COMMANDS_EXCHANGE = "tresor.commands"
 QUERIES_EXCHANGE = "tresor.queries"
-DEAD_LETTER_EXCHANGE = "tresor.dead"
 CONTENT_TYPE = "application/cloudevents+json"
 SIGNATURE_HEADER = "tresor-jws"
 """AMQP header with a detached JWS (RFC 7515, appendix F) over the exact bytes of the body."""

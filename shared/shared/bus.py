@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Generic
 
 import aio_pika
-from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aiormq.abc import FieldTable
 from contracts.envelope import SIGNATURE_HEADER
 from faststream import AckPolicy
@@ -23,9 +23,11 @@ from shared.telemetry import logger
 from shared.topology import Queue, declare
 from shared.work import C
 
-WATCH_SECONDS = 2.0
+WATCH_SECONDS = 3.0
 LONGEST_BACK_OFF_SECONDS = 5.0
 TIMEOUT_SECONDS = 10.0
+CONSUME_TIMEOUT_SECONDS = 6.0
+SILENT_STARTS = 3
 HEARTBEAT_SECONDS = 12
 
 
@@ -54,6 +56,7 @@ class Bus(Generic[C]):
         self._prefetch = prefetch
         self._intake = Intake(runtime)
         self._queries = Queries(runtime)
+        self._silent_starts = 0
         self.connected = asyncio.Event()
         """Set while the broker sees our consumers."""
 
@@ -85,29 +88,42 @@ class Bus(Generic[C]):
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 channel = await watch.channel()
                 await declare(channel, self._queues)
-                await broker.start()
+            await self._start(broker, channel)
             self.connected.set()
             self._runtime.wakes.all()
             logger().info("bus.connected", queues=[queue.name for queue in self._queues])
-            await self._watch(watch)
+            await self._watch(watch, channel)
         finally:
             self.connected.clear()
             for closing in (broker.stop(), watch.close()):
                 with contextlib.suppress(Exception):
                     await asyncio.wait_for(closing, 3)
 
-    async def _watch(self, connection: AbstractConnection) -> None:
-        """Returns when our consumers are not seen any more."""
+    async def _start(self, broker: RabbitBroker, channel: AbstractChannel) -> None:
+        """Begin to consume. Queues that can be declared but never consumed are made anew (decision record 0003)."""
+        try:
+            async with asyncio.timeout(CONSUME_TIMEOUT_SECONDS):
+                await broker.start()
+        except TimeoutError:
+            self._silent_starts += 1
+            if self._silent_starts >= SILENT_STARTS:
+                self._silent_starts = 0
+                for queue in self._queues:
+                    logger().warning("bus.queue-made-anew", queue=queue.name)
+                    async with asyncio.timeout(TIMEOUT_SECONDS):
+                        await channel.queue_delete(queue.name)
+            raise ConnectionError("the broker did not answer basic.consume") from None
+        self._silent_starts = 0
+
+    async def _watch(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
+        """Declares everything again and again, as bindings and exchanges can be lost as well; raises when we are not seen."""
         closed = asyncio.Event()
         connection.close_callbacks.add(lambda *_: closed.set())
         while not closed.is_set():
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                channel = await connection.channel()
-                for queue in self._queues:
-                    seen = await channel.declare_queue(queue.name, passive=True)
-                    if not seen.declaration_result.consumer_count:
-                        raise ConnectionError(f"the broker sees no consumer on {queue.name}")
-                await channel.close()
+                for name, consumers in (await declare(channel, self._queues)).items():
+                    if not consumers:
+                        raise ConnectionError(f"the broker sees no consumer on {name}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(closed.wait(), WATCH_SECONDS)
         raise ConnectionError("the connection was closed")

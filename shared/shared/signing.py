@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 
-from contracts.envelope import Role
+from contracts.envelope import MAX_BODY_BYTES, Role
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
@@ -24,6 +24,15 @@ from shared.errors import Configuration
 ALGORITHM = "Ed25519"
 MAX_SIGNATURE_CHARACTERS = 1024
 MAX_KEYRING_BYTES = 4 * 1024 * 1024
+
+
+class _Registry(jws.JWSRegistry):
+    """joserfc's own bound on a payload is below a whole command, in base64."""
+
+    max_payload_length = 2 * MAX_BODY_BYTES
+
+
+_REGISTRY = _Registry(algorithms=[ALGORITHM])
 
 KeyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]*$", max_length=120)]
 
@@ -97,7 +106,7 @@ class Signer:
 
     def sign(self, body: bytes) -> str:
         """The detached JWS over `body`."""
-        header, _, signature = jws.serialize_compact(self._header, body, self._key, algorithms=[ALGORITHM]).split(".")
+        header, _, signature = jws.serialize_compact(self._header, body, self._key, registry=_REGISTRY).split(".")
         return f"{header}..{signature}"
 
 
@@ -156,7 +165,7 @@ class Keyring:
             raise Untrusted("unknown-key", f"no key '{kid}' in the keyring", kid)
         payload = base64.urlsafe_b64encode(body).rstrip(b"=").decode()
         try:
-            jws.deserialize_compact(f"{header}.{payload}.{rest}", self._public[kid], algorithms=[ALGORITHM])
+            jws.deserialize_compact(f"{header}.{payload}.{rest}", self._public[kid], registry=_REGISTRY)
         except (JoseError, ValueError):
             raise Untrusted("bad-signature", "the signature does not fit the bytes", kid) from None
         if key.revoked_at is not None and key.revoked_at <= now:

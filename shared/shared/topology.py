@@ -1,14 +1,14 @@
 """Exchanges and queues of Tresor's own bus, declared by every service at each connection, so that a wiped broker heals.
 
 A service's queue has a limit and rejects what is over it, which the relay sees as a nack and tries again: saturation
-is public and loses nothing. Dead letters keep only what the broker itself gives up on.
+is public and loses nothing. There is no dead-letter exchange: nothing is ever rejected (decision record 0003).
 """
 
 from dataclasses import dataclass
 
 import aio_pika
 from aio_pika.abc import AbstractChannel
-from contracts.envelope import COMMANDS_EXCHANGE, DEAD_LETTER_EXCHANGE, EVENTS_EXCHANGE, QUERIES_EXCHANGE
+from contracts.envelope import COMMANDS_EXCHANGE, EVENTS_EXCHANGE, QUERIES_EXCHANGE
 
 QUEUE_MAX_LENGTH = 200_000
 QUERY_TTL_MILLISECONDS = 15_000
@@ -36,8 +36,6 @@ class Queue:
         return {
             "x-queue-type": "quorum",
             "x-overflow": "reject-publish",
-            "x-dead-letter-exchange": DEAD_LETTER_EXCHANGE,
-            "x-dead-letter-strategy": "at-least-once",
             "x-max-length": QUEUE_MAX_LENGTH,
             "x-single-active-consumer": True,
             "x-delivery-limit": 1_000_000,
@@ -57,12 +55,17 @@ def service_queues(service: str, producers: frozenset[str], every_event: bool, h
     return tuple(queues)
 
 
-async def declare(channel: AbstractChannel, queues: tuple[Queue, ...]) -> None:
-    """Make exchanges, queues and bindings exist as they are here. Raises when the broker has them otherwise."""
+async def declare(channel: AbstractChannel, queues: tuple[Queue, ...]) -> dict[str, int]:
+    """Make exchanges, queues and bindings exist as they are here; returns how many consumers each queue has.
+
+    Raises when the broker has them otherwise.
+    """
+    consumers: dict[str, int] = {}
     for name in (EVENTS_EXCHANGE, COMMANDS_EXCHANGE, QUERIES_EXCHANGE):
         await channel.declare_exchange(name, aio_pika.ExchangeType.TOPIC, durable=True)
-    await channel.declare_exchange(DEAD_LETTER_EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
     for queue in queues:
         declared = await channel.declare_queue(queue.name, durable=True, arguments=dict(queue.arguments))
+        consumers[queue.name] = declared.declaration_result.consumer_count or 0
         for binding in queue.bindings:
             await declared.bind(binding.exchange, binding.routing_key)
+    return consumers
