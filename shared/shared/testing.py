@@ -159,17 +159,39 @@ class Site:
         """Connect the tap and the operator; at the end stop every service that was started."""
         self._connection = await aio_pika.connect_robust(self._admin_url)
         self._channel = await self._connection.channel(on_return_raises=True)
-        await declare(self._channel, ())
-        queue = await self._channel.declare_queue(f"tresor.operator.tap-{self.ids.uuid()[:8]}", auto_delete=True)
-        await queue.bind(EVENTS_EXCHANGE, "#")
-        await queue.consume(self.tap.take)
+        listening = asyncio.Event()
+        tapping = asyncio.create_task(self._listen(listening))
+        await listening.wait()
         try:
             yield self
         finally:
+            tapping.cancel()
             for service in reversed(self._services):
                 with contextlib.suppress(Exception):
                     await service.stop()
             await self._connection.close()
+
+    async def _listen(self, listening: asyncio.Event) -> None:
+        """Hear every event, through whatever is done to the broker."""
+        name = f"tresor.operator.tap-{self.ids.uuid()[:8]}"
+        while True:
+            with contextlib.suppress(Exception):
+                connection = await aio_pika.connect(self._admin_url, timeout=5)
+                async with connection:
+                    channel = await connection.channel()
+                    await declare(channel, ())
+                    queue = await channel.declare_queue(name, durable=True)
+                    await queue.consume(self.tap.take)
+                    while not connection.is_closed:
+                        async with asyncio.timeout(5):
+                            await declare(channel, ())
+                            seen = await channel.declare_queue(name, durable=True)
+                            await seen.bind(EVENTS_EXCHANGE, "#")
+                        if not seen.declaration_result.consumer_count:
+                            break
+                        listening.set()
+                        await asyncio.sleep(1)
+            await asyncio.sleep(0.3)
 
     def settings(self, service: str, **more: Any) -> dict[str, Any]:
         """What that service's settings are here."""
