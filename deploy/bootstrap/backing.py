@@ -1,6 +1,5 @@
 """The broker and the database of one run, found in the documented order and ended with it."""
 
-import json
 import os
 import secrets
 import shutil
@@ -11,7 +10,8 @@ from typing import Final
 
 from bootstrap.access import BrokerAccess, DatabaseAccess, derived_password
 from bootstrap.broker import PrivateBroker
-from bootstrap.console import Console
+from bootstrap.console import Console, Lacking
+from bootstrap.containers import ContainerServers, docker_answers
 from bootstrap.database import PrivateDatabase
 from bootstrap.finding import find_broker_binaries, find_database_binaries
 from bootstrap.places import RUN
@@ -29,19 +29,26 @@ DATABASE_VARIABLE: Final = "TRESOR_DATABASE_URL"
 KEPT: Final = RUN / "backing"
 """What `make up` started: later runs use it instead of starting their own."""
 
+_REMEDY: Final = (
+    "Any one of these helps: RabbitMQ and PostgreSQL 15 or later installed; Debian's package sources in reach (apt-get);"
+    f" a running docker daemon with compose; or {AMQP_VARIABLE} and {DATABASE_VARIABLE} set to servers that are there."
+)
+
 
 class Backing:
     """A broker and a database that serve; `close` ends what was started for it, and nothing else."""
 
-    def __init__(self, broker: BrokerAccess, database: DatabaseAccess, own: "OwnServers | None" = None) -> None:
+    def __init__(
+        self, broker: BrokerAccess, database: DatabaseAccess, own: "OwnServers | ContainerServers | None" = None
+    ) -> None:
         self.broker = broker
         self.database = database
-        self._own = own
+        self.own = own
 
     def close(self) -> None:
         """End and delete what was started for this run."""
-        if self._own:
-            self._own.remove()
+        if self.own:
+            self.own.remove()
 
 
 class OwnServers:
@@ -115,21 +122,28 @@ def open_backing(purpose: str, console: Console, environment: Mapping[str, str] 
             console.step("using the broker and the database that `make up` started")
             found = kept.access()
             return Backing(found.broker, found.database)
-    own = start_own(purpose, console)
-    found = own.access()
+    try:
+        found = start_own(purpose, console).access()
+    except Lacking as lacking:
+        if not docker_answers():
+            raise Lacking(f"{lacking}\n{_REMEDY}") from None
+        console.step(f"{lacking}; but a docker daemon answers")
+        containers = ContainerServers.start(_new_folder(RUN / purpose), console)
+        found = Backing(*containers.access(), containers)
     broker = BrokerAccess.at(amqp, environment.get(MANAGEMENT_VARIABLE, "")) if amqp else found.broker
-    return Backing(broker, DatabaseAccess.at(database) if database else found.database, own)
+    return Backing(broker, DatabaseAccess.at(database) if database else found.database, found.own)
 
 
 def start_own(purpose: str, console: Console) -> OwnServers:
     """A broker and a database of this run alone. Clears away what killed runs of the same purpose left behind."""
     parent = RUN / purpose
     _clear_orphans(parent, console)
-    folder = parent / f"{os.getpid()}-{secrets.token_hex(3)}"
-    folder.mkdir(parents=True)
-    if owner := Process.of(os.getpid()):
-        owner.write(folder / "owner.pid")
-    own = OwnServers(folder, console)
+    folder = _new_folder(parent)
+    try:
+        own = OwnServers(folder, console)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
     try:
         own.start()
     except BaseException:
@@ -138,21 +152,22 @@ def start_own(purpose: str, console: Console) -> OwnServers:
     return own
 
 
+def _new_folder(parent: Path) -> Path:
+    folder = parent / f"{os.getpid()}-{secrets.token_hex(3)}"
+    folder.mkdir(parents=True)
+    if owner := Process.of(os.getpid()):
+        owner.write(folder / "owner.pid")
+    return folder
+
+
 def _clear_orphans(parent: Path, console: Console) -> None:
     for folder in parent.iterdir() if parent.exists() else ():
-        if Process.read(folder / "owner.pid") is None and (folder / "secret").exists():
-            console.step(f"clearing away what a killed run left in {folder}")
-            for name in ("broker/broker.pid", "broker/epmd.pid", "database/database.pid"):
-                if process := Process.read(folder / name):
-                    process.kill()
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def describe(backing: Backing) -> str:
-    """The addresses without passwords, as JSON."""
-    return json.dumps(
-        {
-            "broker": f"{backing.broker.host}:{backing.broker.port}",
-            "database": backing.database.superuser_dsn.rpartition("@")[2],
-        }
-    )
+        if not (folder / "owner.pid").exists() or Process.read(folder / "owner.pid"):
+            continue
+        console.step(f"clearing away what a killed run left in {folder}")
+        if (folder / "compose.env").exists():
+            ContainerServers(folder, 0, 0, 0).remove()
+        for name in ("broker/broker.pid", "broker/epmd.pid", "database/database.pid"):
+            if process := Process.read(folder / name):
+                process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
