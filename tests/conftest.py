@@ -11,14 +11,17 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from bootstrap.backing import Backing, OwnServers, open_backing, start_own
-from bootstrap.console import Console
+from bootstrap.console import Console, Lacking
 from bootstrap.leases import BrokerLease, DatabaseLease, PrivateBrokerLease, PrivateDatabaseLease
 
 
 @pytest.fixture(scope="session")
 def backing() -> Iterator[Backing]:
     """The run's broker and database servers."""
-    found = open_backing("tests", Console())
+    try:
+        found = open_backing("tests", Console())
+    except Lacking as lacking:
+        pytest.exit(f"Tresor can't go on: {lacking}", returncode=69)
     yield found
     found.close()
 
@@ -45,7 +48,10 @@ async def database(backing: Backing) -> AsyncIterator[DatabaseLease]:
 @pytest.fixture(scope="session")
 def private_servers() -> Iterator[OwnServers]:
     """A broker and a database no other test run uses; started when a test first asks."""
-    own = start_own("tests", Console())
+    try:
+        own = start_own("tests", Console())
+    except Lacking as lacking:
+        pytest.fail(f"this needs servers that it may kill: {lacking}", pytrace=False)
     yield own
     own.remove()
 
