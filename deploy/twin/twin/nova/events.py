@@ -45,9 +45,7 @@ def versioned(nova: "Nova", publisher: str, event_type: str, payload: Any, calle
     )
 
 
-def updated(
-    nova: "Nova", server: Row, old_state: str, old_task: str | None, host: str = "ctl", binary: str = "compute"
-) -> None:
+def updated(nova: "Nova", server: Row, old_state: str, old_task: str | None, binary: str = "compute") -> None:
     """`compute.instance.update` and `instance.update`: a state was written."""
     caller = server["initiator"]
     now = nova.cloud.clock.now()
@@ -60,14 +58,14 @@ def updated(
         "audit_period_beginning": micros(begin),
         "audit_period_ending": micros(now),
     }
-    plain(nova, f"{binary}.{host}", "compute.instance.update", payload, caller)
+    plain(nova, f"{binary}.ctl", "compute.instance.update", payload, caller)
     more = {
         "state_update": payloads.state_update(old_state, server["vm_state"], old_task, server["task_state"]),
         "audit_period": payloads.audit_period(now),
         "old_display_name": None,
         "tags": list(server["tags"]),
     }
-    versioned(nova, f"nova-{binary}:{host}", "instance.update", payloads.versioned(nova, server, "update", more), caller)
+    versioned(nova, f"nova-{binary}:ctl", "instance.update", payloads.versioned(nova, server, "update", more), caller)
 
 
 def action(

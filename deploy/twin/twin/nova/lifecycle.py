@@ -44,12 +44,12 @@ def stamp(nova: "Nova", server: Row, caller: Caller | None = None) -> None:
         server["initiator"] = caller
 
 
-def write(nova: "Nova", server: Row, host: str = "ctl", binary: str = "compute", **values: Any) -> None:
-    """Writes states and tells of it, as Nova does at every save of a state."""
+def write(nova: "Nova", server: Row, *, writer: str = "compute", **values: Any) -> None:
+    """Writes states and tells of it, as Nova does at every save of a state; `writer` is the service that saves."""
     old_state, old_task = server["vm_state"], server["task_state"]
     stamp(nova, server)
     nova.servers.change(server, **values)
-    events.updated(nova, server, old_state, old_task, host, binary)
+    events.updated(nova, server, old_state, old_task, writer)
 
 
 def run(nova: "Nova", server: Row, operation: str, steps: list[Step]) -> None:
@@ -95,7 +95,7 @@ def boot(nova: "Nova", server: Row) -> None:
             fail(nova, server, "No valid host was found. There are not enough hosts available.")
             return
         server["_place"] = place
-        write(nova, server, binary="conductor")
+        write(nova, server, writer="conductor")
 
     def build() -> None:
         host, node = server["_place"]
