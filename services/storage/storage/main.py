@@ -20,6 +20,7 @@ async def make_context(settings: Settings, cloud: Cloud | None) -> Context:
         mode=settings.mode,
         scan_seconds=settings.scan_seconds,
         look_seconds=settings.look_seconds,
+        retry_seconds=settings.retry_seconds,
         attached_seconds=settings.attached_seconds,
     )
 

@@ -40,7 +40,7 @@ def plan_access(
         for rule in sorted(wanted.access - live)
         if (rule.kind, rule.to) not in held
     ]
-    if found.status != "available":
+    if found.status != "available" or found.size_gib < wanted.size_gib:  # Manila takes rules for a share at rest only
         return denials, []
     return denials, grants
 

@@ -251,7 +251,7 @@ async def _count(turn: Turn[Context], known: Known, faults: Sequence[Problem]) -
     if known.tries + 1 >= MAX_TRIES:
         return await _fail(turn, known, faults)
     await _save(turn, replace(known, tries=known.tries + 1, problems=tuple(faults)))
-    return float(2 ** (known.tries + 1))
+    return turn.context.retry_seconds * float(2**known.tries)
 
 
 async def _fail(

@@ -19,6 +19,7 @@ class Context:
     mode: Literal["observe", "enforce"]
     scan_seconds: float
     look_seconds: float
+    retry_seconds: float
     attached_seconds: float
 
 
