@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from shared.testing import Site
+from twin.testing import RunningTwin, running_twin
 
 from bootstrap.leases import BrokerLease, DatabaseLease
 from tests.provisioner.neighbours import Neighbours
@@ -23,23 +24,30 @@ SITE = {
 }
 
 
-@pytest.fixture(scope="session")
-def place() -> Iterator[Place]:
-    """Where the cloud under test is."""
+@pytest.fixture
+def place(broker: BrokerLease) -> Iterator[Place]:
+    """Where the cloud under test is: a twin of the test's own, or the lab."""
     if os.environ.get("TRESOR_CLOUD", "twin") == "lab":
-        yield Place(Path(os.environ["OS_CLIENT_CONFIG_FILE"]), os.environ["TRESOR_LAB_BUS_URL"])
+        bus_url = os.environ["TRESOR_LAB_BUS_URL"]
+        yield Place(Path(os.environ["OS_CLIENT_CONFIG_FILE"]), lambda _: bus_url)
     else:
-        from twin.testing import running_twin
+        with running_twin(amqp_url=broker.openstack_url) as twin:
+            yield Place(twin.clouds_file, broker.openstack_url_of, twin)
 
-        with running_twin() as twin:
-            yield Place(twin.clouds_file, twin.bus_url)
+
+@pytest.fixture
+def twin(place: Place) -> RunningTwin:
+    """The twin, for tests that need its faults; they are skipped where the cloud is real."""
+    if place.twin is None:
+        pytest.skip("the real OpenStack has no faults on demand")
+    return place.twin
 
 
 @pytest.fixture
 async def site(place: Place, broker: BrokerLease, database: DatabaseLease, tmp_path: Path) -> AsyncIterator[Site]:
     """An open site without services; OpenStack's bus is the one of the cloud under test."""
     (tmp_path / "site.yaml").write_text(yaml.safe_dump(SITE))
-    site = Site(tmp_path, broker.url_of, database.dsn, broker.url, openstack_url_of=lambda _: place.bus_url)
+    site = Site(tmp_path, broker.url_of, database.dsn, broker.url, openstack_url_of=place.bus_url_of)
     async with site.open() as opened:
         yield opened
 

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from contracts.examples import DOCUMENT
 from contracts.workspace import Workspace
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
+from twin.testing import RunningTwin
 
 
 @dataclass
@@ -17,7 +19,9 @@ class Place:
     """Where the cloud is; `admin` may do everything in it."""
 
     clouds_file: Path
-    bus_url: str
+    bus_url_of: Callable[[str], str]
+    """OpenStack's bus as that service's user."""
+    twin: RunningTwin | None = None
     _admin: Any = field(default=None, repr=False)
 
     @property

@@ -199,7 +199,7 @@ def test_a_project_deleted_behind_our_back_is_told_and_what_is_left_can_be_remov
     assert "behind Tresor's back" in story.of(WorkspaceFailed)[0].problems[0].reason
     story.delete()
     story.run()
-    assert story.record.state == "deleted"
+    assert len(story.of(WorkspaceDeleted)) == 1
     assert not story.cloud.servers
     assert not story.cloud.networks
 
