@@ -1,18 +1,21 @@
 """The cloud under test: the real control plane of `deploy/lab` (TRESOR_CLOUD=lab) or the twin (the default)."""
 
+import asyncio
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from twin.testing import running_twin
 
+from bootstrap.leases import BrokerLease
 from tests.lab.cloud import Cloud, Sdk, Tidy, Workspace, open_exchanges
 from tests.lab.recorder import Recorder
 
 
 @pytest.fixture(scope="session")
-def cloud() -> Iterator[Cloud]:
+def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
     """Where to reach the cloud under test."""
     which = os.environ.get("TRESOR_CLOUD", "twin")
     if which == "lab":
@@ -21,10 +24,13 @@ def cloud() -> Iterator[Cloud]:
             pytest.fail(f"{missing} not set: run this suite by `make lab-test`, or source the lab's lab.env before")
         yield Cloud("lab", Path(os.environ["OS_CLIENT_CONFIG_FILE"]), os.environ["TRESOR_LAB_BUS_URL"])
     elif which == "twin":
-        from twin.testing import running_twin
-
-        with running_twin() as twin:
+        name = f"conf-{secrets.token_hex(4)}"
+        # The run's broker is started only where the twin needs it.
+        lease = BrokerLease(request.getfixturevalue("backing").broker, name, f"{name}-openstack")
+        asyncio.run(lease.create())
+        with running_twin(lease.openstack_url) as twin:
             yield Cloud("twin", twin.clouds_file, twin.bus_url)
+        asyncio.run(lease.drop())
     else:
         pytest.fail(f"TRESOR_CLOUD is {which!r}; it may be lab or twin")
 
