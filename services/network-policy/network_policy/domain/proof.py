@@ -106,7 +106,7 @@ class Prover:
                         if source is not target or len(party.ports) > 1:
                             self._between(found, source, target, ethertype)
                 self._outside(found, party, ethertype)
-        assumptions = ASSUMPTIONS
+        assumptions: tuple[str, ...] = ASSUMPTIONS
         if any(port.vnic_type != "normal" for party in own for port in party.ports):
             assumptions += (ASSUMED_ON_HARDWARE,)
         if not self.world.whole:
