@@ -86,11 +86,7 @@ class Image:
     def environment(self) -> dict[str, str]:
         """The image's ENV, with the folder for `/`."""
         variables = self.final.variables({"SERVICE": self.service})
-        return {
-            "PATH": f"{self.root / 'opt/tresor/bin'}:/usr/local/bin:/usr/bin:/bin",
-            "TRESOR_SERVICE": variables["TRESOR_SERVICE"],
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        return variables | {"PATH": f"{self.root / 'opt/tresor/bin'}:/usr/local/bin:/usr/bin:/bin"}
 
 
 def main_exists(service: str) -> bool:
