@@ -129,7 +129,7 @@ def export_line(row: Row) -> str:
             "stream": row.stream,
             "position": row.position,
             "recorded_at": _written(row.recorded_at),
-            **entry._replace(body=b"")._asdict(),
+            **{name: getattr(entry, name) for name in Entry._fields if name != "body"},
             "occurred_at": _written(entry.occurred_at),
             **body,
             "link": row.link.hex(),

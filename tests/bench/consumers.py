@@ -13,7 +13,7 @@ import orjson
 import uvloop
 from contracts.audit import Entry
 from security_monitor.domain.chain import OPENSTACK
-from security_monitor.handlers import entry_of
+from security_monitor.handlers.notifications import entry_of
 from security_monitor.store import audit
 from shared.clock import SystemClock
 from shared.db import Pool, open_pool

@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from security_monitor.store.audit import ensure_partitions
 from shared.clock import SystemClock
-from shared.db import close, open_pool, transaction
+from shared.db import close, open_pool
 from shared.migrate import migrate
 
 from bootstrap.backing import start_own
@@ -50,8 +49,6 @@ async def _schema(database: DatabaseLease) -> str:
     dsn = database.dsn(SERVICE)
     pool = await open_pool(dsn, SERVICE, SystemClock())
     await migrate(pool, SERVICE)
-    async with transaction(pool) as connection:
-        await ensure_partitions(connection, SystemClock().now())
     await close(pool)
     return dsn
 

@@ -137,7 +137,9 @@ async def test_an_exchange_that_appears_later_is_bound_and_none_is_declared(brok
     async with running(url, collector.take) as firehose, publisher(url) as cloud:
         await until(lambda: firehose.connected)
         assert firehose.bound == frozenset()
-        assert not {"nova", "neutron", "ironic"} & set(await asyncio.to_thread(broker.admin.exchanges, broker.openstack_vhost))
+        assert not {"nova", "neutron", "ironic"} & set(
+            await asyncio.to_thread(broker.admin.exchanges, broker.openstack_vhost)
+        )
         await cloud.declare("neutron")
         await until(lambda: "neutron" in firehose.bound)
         await cloud.publish("neutron", "n")

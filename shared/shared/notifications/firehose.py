@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from shared.clock import Clock, Ids, SystemClock
 from shared.notifications.frame_reader import FrameReader
+from shared.notifications.handover import Batch
 from shared.notifications.raw import Raw
 from shared.notifications.subscription import Reader, Subscription
 from shared.notifications.topology import Binding, QueueLimits, bindings_for, queue_name
@@ -100,12 +101,12 @@ class Firehose:
         reader.start()
         self.connections += 1
         stopping = asyncio.ensure_future(self._stopping.wait())
+        taking: asyncio.Future[Batch] | None = None
         try:
             while not self._stopping.is_set():
                 taking = asyncio.ensure_future(reader.take())
                 await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 if not taking.done():
-                    taking.cancel()
                     return
                 batch = taking.result()
                 self.received += len(batch.messages)
@@ -114,6 +115,8 @@ class Firehose:
                     self.acknowledged += len(batch.messages)
         finally:
             stopping.cancel()
+            if taking is not None:
+                taking.cancel()
             self._reader = None
             await reader.close()
 

@@ -57,6 +57,18 @@ CREATE INDEX audit_record_search ON audit_record USING brin (
 -- For a month that has no partition of its own yet; stays empty while the service makes them ahead of time.
 CREATE TABLE audit_record_other PARTITION OF audit_record DEFAULT;
 
+-- This month and the next two; the service makes the following ones in time.
+DO $$
+DECLARE
+    month timestamptz := date_trunc('month', now());
+BEGIN
+    FOR ahead IN 0..2 LOOP
+        EXECUTE format('CREATE TABLE %I PARTITION OF audit_record FOR VALUES FROM (%L) TO (%L)',
+                       'audit_record_' || to_char(month, 'YYYY_MM'), month, month + interval '1 month');
+        month := month + interval '1 month';
+    END LOOP;
+END $$;
+
 -- How far each reader of the log (a SIEM file) has come.
 CREATE TABLE audit_reader (
     reader text NOT NULL,

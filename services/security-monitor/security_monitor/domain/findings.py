@@ -1,0 +1,252 @@
+"""Which messages are findings, and which end one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from contracts.envelope import Envelope
+from contracts.openstack import Notification
+from contracts.openstack.keystone import Cadf
+from contracts.openstack.neutron import NetworkPayload, SecurityGroupRule
+from contracts.security_monitor import Finding, Severity
+
+WORLD = frozenset({"0.0.0.0/0", "::/0"})
+POLICY_DRIFT = "policy-drift"
+ISOLATION_VIOLATED = "isolation-violated"
+WORLD_OPEN = "world-open"
+
+_TEXT_LENGTH = 2000
+_BYPASSES = frozenset({"port-unprotected", "port-trusted", "port-address-pairs"})
+_AUTHORITY = frozenset(
+    {"bad-signature", "unknown-key", "revoked-key", "replayed", "wrong-role", "wrong-workspace", "wrong-user"}
+)
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Ends all open findings of these rules in a workspace."""
+
+    rules: tuple[str, ...]
+    workspace: str
+    at: datetime
+
+
+def said(text: object) -> str:
+    """Words from outside as a finding may carry them: one line, no control or bidirectional characters."""
+    kept = (
+        character if character.isprintable() and not "\u202a" <= character <= "\u2069" else " "
+        for character in str(text)[:_TEXT_LENGTH]
+    )
+    return "".join(kept)
+
+
+def from_message(envelope: Envelope) -> Finding | Resolution | None:
+    """What an event of Tresor's own means to a security officer; None for nothing."""
+    kind = envelope.type
+    if kind.startswith("security-monitor.finding."):
+        return None
+    workspace = str(envelope.data.get("workspace") or envelope.subject)
+    if kind == "network-policy.drift.repaired":
+        return Resolution((POLICY_DRIFT,), workspace, envelope.time)
+    if kind == "network-policy.isolation.proven":
+        return Resolution((ISOLATION_VIOLATED, POLICY_DRIFT), workspace, envelope.time)
+    if kind == "provisioner.workspace.deleted":
+        return Resolution((POLICY_DRIFT, ISOLATION_VIOLATED), workspace, envelope.time)
+    made = _MADE.get(kind) or next((make for suffix, make in _MADE_BY_SUFFIX if kind.endswith(suffix)), None)
+    return made(envelope, workspace) if made else None
+
+
+def _finding(
+    envelope: Envelope,
+    workspace: str,
+    *,
+    rule: str,
+    severity: Severity,
+    title: str,
+    cause: object,
+    is_occurrence: bool = False,
+    **more: str,
+) -> Finding:
+    """A finding made of an event. An occurrence is over when it is told; anything else stays open until resolved."""
+    return Finding(
+        finding_id=f"{rule}-{envelope.id}",
+        rule=rule,
+        severity=severity,
+        title=said(title),
+        cause=said(cause),
+        workspace=None if workspace == "site" else workspace,
+        raised_at=envelope.time,
+        resolved_at=envelope.time if is_occurrence else None,
+        runbook=f"docs/runbooks/{rule}.md",
+        **more,
+    )
+
+
+def _drift_line(drift: dict[str, Any]) -> str:
+    rule = drift.get("rule") or {}
+    words = [str(drift.get("change", "changed"))]
+    if drift.get("role"):
+        words.append(f"on role {drift['role']}")
+    if rule:
+        first, last = rule.get("port_range_min"), rule.get("port_range_max")
+        ports = "" if first is None else f"/{first}" if first == last else f"/{first}-{last}"
+        remote = (
+            rule.get("remote_ip_prefix") or rule.get("remote_group_id") or rule.get("remote_address_group_id") or "any"
+        )
+        words.append(f"{rule.get('direction')} {rule.get('protocol') or 'any protocol'}{ports} remote {remote}")
+    if drift.get("port_id"):
+        words.append(f"port {drift['port_id']}")
+    return " ".join(words)
+
+
+def _opens_to_world(drift: dict[str, Any]) -> bool:
+    rule = drift.get("rule") or {}
+    no_peer = not (rule.get("remote_group_id") or rule.get("remote_address_group_id"))
+    return (
+        drift.get("change") == "rule-added"
+        and rule.get("direction") == "ingress"
+        and no_peer
+        and rule.get("remote_ip_prefix") in (*WORLD, None)
+    )
+
+
+def _drifted(envelope: Envelope, workspace: str) -> Finding:
+    drifts = [drift for drift in envelope.data.get("drift", ()) if isinstance(drift, dict)]
+    is_open = any(map(_opens_to_world, drifts))
+    grave = is_open or any(drift.get("change") in _BYPASSES for drift in drifts)
+    what = "was opened to the world" if is_open else "was changed"
+    return _finding(
+        envelope,
+        workspace,
+        rule=POLICY_DRIFT,
+        severity="critical" if grave else "high",
+        title=f"The network policy of {workspace} {what} behind Tresor's back",
+        cause="; ".join(map(_drift_line, drifts[:10])),
+        actor=said(envelope.data.get("actor") or "")[:255],
+        request_id=said(envelope.data.get("request_id") or "")[:64],
+        mend=f"tresor isolation {workspace}",
+    )
+
+
+def _violated(envelope: Envelope, workspace: str) -> Finding:
+    first = (envelope.data.get("counterexamples") or [{}])[0]
+    return _finding(
+        envelope,
+        workspace,
+        rule=ISOLATION_VIOLATED,
+        severity="critical",
+        title=f"A packet that nobody declared is possible in {workspace}",
+        cause=f"{first.get('source')} to {first.get('destination')}: {first.get('why')}",
+        mend=f"tresor isolation {workspace}",
+    )
+
+
+def _rejected(envelope: Envelope, workspace: str) -> Finding:
+    reasons = "; ".join(str(problem.get("reason")) for problem in envelope.data.get("problems", ())[:5])
+    verb = "failed" if envelope.type.endswith(".failed") else "was rejected"
+    return _finding(
+        envelope,
+        workspace,
+        rule=f"command-{verb.rsplit(' ', maxsplit=1)[-1]}",
+        severity="low",
+        title=f"{envelope.data.get('command_type')} of {envelope.data.get('holder')} {verb}",
+        cause=reasons or "no reason was given",
+        actor=said(envelope.data.get("holder") or "")[:255],
+        is_occurrence=True,
+    )
+
+
+def _refused(envelope: Envelope, workspace: str) -> Finding:
+    reason = str(envelope.data.get("reason"))
+    severity: Severity = "high" if reason in _AUTHORITY else "low" if reason == "bad-notification" else "medium"
+    who = envelope.data.get("broker_user") or envelope.data.get("kid") or ""
+    return _finding(
+        envelope,
+        workspace,
+        rule="input-refused",
+        severity=severity,
+        title=f"{envelope.source.removeprefix('tresor/')} refused an input: {reason}",
+        cause=envelope.data.get("detail") or reason,
+        actor=said(who)[:255],
+        mend="tresor events --type input.refused",
+        is_occurrence=True,
+    )
+
+
+def _parked(envelope: Envelope, workspace: str) -> Finding:
+    return _finding(
+        envelope,
+        workspace,
+        rule="message-parked",
+        severity="medium",
+        title=f"{envelope.source.removeprefix('tresor/')} set a message aside: {envelope.data.get('message_type')}",
+        cause=f"after {envelope.data.get('attempts')} attempts: {envelope.data.get('error')}",
+    )
+
+
+Maker = Callable[[Envelope, str], Finding]
+_MADE: dict[str, Maker] = {
+    "network-policy.drift.detected": _drifted,
+    "network-policy.isolation.violated": _violated,
+}
+_MADE_BY_SUFFIX: tuple[tuple[str, Maker], ...] = (
+    (".command.rejected", _rejected),
+    (".command.failed", _rejected),
+    (".input.refused", _refused),
+    (".message.parked", _parked),
+)
+
+WATCHED = ("security_group_rule.create.end", "identity.authenticate")
+"""The notifications that `from_notification` has something to say about."""
+
+
+def from_notification(notification: Notification, workspace: str | None, seen_at: datetime) -> list[Finding]:
+    """What OpenStack's own events mean. A workspace's rules are network-policy's to judge: it knows what is declared."""
+    payload = notification.payload
+    at = notification.timestamp or seen_at
+    if isinstance(payload, NetworkPayload) and workspace is None:
+        return [
+            _world_open(notification, rule, at)
+            for rule in payload.resources
+            if isinstance(rule, SecurityGroupRule) and _is_world_open(rule)
+        ]
+    if isinstance(payload, Cadf) and payload.outcome == "failure":
+        reason = payload.reason.type if payload.reason and payload.reason.type else "no reason given"
+        return [
+            Finding(
+                finding_id=f"authentication-failed-{said(notification.message_id)}"[:255].replace(" ", "-"),
+                rule="authentication-failed",
+                severity="low",
+                title=said(f"Keystone refused {notification.user_name or notification.user_id or 'somebody'}"),
+                cause=said(f"from {notification.remote_address or 'an unknown address'}: {reason}"),
+                actor=said(notification.user_id or "")[:255],
+                request_id=said(notification.request_id or "")[:64],
+                raised_at=at,
+                resolved_at=at,
+                runbook="docs/runbooks/authentication-failed.md",
+            )
+        ]
+    return []
+
+
+def _is_world_open(rule: SecurityGroupRule) -> bool:
+    no_peer = not (rule.remote_group_id or rule.remote_address_group_id)
+    return rule.direction == "ingress" and no_peer and rule.remote_ip_prefix in (*WORLD, None)
+
+
+def _world_open(notification: Notification, rule: SecurityGroupRule, at: datetime) -> Finding:
+    ports = "all ports" if rule.port_range_min is None else f"{rule.port_range_min}-{rule.port_range_max}"
+    return Finding(
+        finding_id=f"{WORLD_OPEN}-{said(rule.id or notification.message_id)}"[:255].replace(" ", "-"),
+        rule=WORLD_OPEN,
+        severity="medium",
+        title=said(f"A rule of project {rule.project_id} admits the whole world"),
+        cause=said(f"group {rule.security_group_id}: {rule.ethertype} {rule.protocol or 'any protocol'} {ports}"),
+        actor=said(notification.user_id or "")[:255],
+        request_id=said(notification.request_id or "")[:64],
+        mend=said(f"openstack security group rule delete {rule.id}"),
+        raised_at=at,
+        resolved_at=at,
+        runbook=f"docs/runbooks/{WORLD_OPEN}.md",
+    )

@@ -1,0 +1,27 @@
+"""Every event of every service: into the audit log, and some of them findings."""
+
+from contracts.envelope import Envelope
+from contracts.security_monitor import FindingRaised, FindingResolved
+from shared.work import Work
+
+from security_monitor.domain.chain import TRESOR
+from security_monitor.domain.entries import entry_of_message
+from security_monitor.domain.findings import Resolution, from_message
+from security_monitor.handlers.register import Context, handlers
+from security_monitor.store import audit
+from security_monitor.store import findings as finding_store
+
+
+@handlers.on_every_event
+async def record(seen: Envelope, tx: Work[Context]) -> None:
+    """The event into the log, in its producer's order."""
+    await audit.append(tx.connection, TRESOR, [entry_of_message(seen)], tx.now)
+    project_id, workspace = seen.data.get("project_id"), seen.data.get("workspace")
+    if isinstance(project_id, str) and isinstance(workspace, str):
+        await finding_store.remember_project(tx.connection, project_id, workspace)
+    found = from_message(seen)
+    if isinstance(found, Resolution):
+        for finding in await finding_store.resolve(tx.connection, found.rules, found.workspace, found.at):
+            tx.emit(FindingResolved(finding=finding))
+    elif found is not None and await finding_store.add(tx.connection, found):
+        tx.emit(FindingRaised(finding=found))
