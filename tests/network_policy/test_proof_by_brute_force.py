@@ -93,7 +93,9 @@ def test_the_prover_says_what_trying_every_packet_says_m1(world: World) -> None:
         verdict = prover.prove(workspace)
         tried = next(universe.violations(workspace), None)
         if tried is not None:
-            assert not verdict.holds, f"{tried.sender and tried.sender.id} > {tried.receiver and tried.receiver.id}: {tried}"
+            assert not verdict.holds, (
+                f"{tried.sender and tried.sender.id} > {tried.receiver and tried.receiver.id}: {tried}"
+            )
         if verdict.holds:
             continue
         # Each counterexample is a packet that the second implementation, too, lets pass and finds undeclared.
