@@ -14,6 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from contracts.site import Site  # noqa: E402
 from contracts.workspace import Workspace  # noqa: E402
 from operator_cli.document import load  # noqa: E402
 from operator_cli.exits import Stop  # noqa: E402
@@ -46,10 +47,10 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def document_of(chosen: argparse.Namespace) -> Workspace:
+def document_of(chosen: argparse.Namespace, site: Site) -> Workspace:
     """The workspace document. Raises Disappointed when it is wrong."""
     try:
-        document, _ = load(chosen.document, load_site(chosen.site))
+        document, _ = load(chosen.document, site)
     except BadSource as error:
         tell_complaints(error.source, error.complaints)
         raise Disappointed(f"{chosen.document} is no good document") from None
@@ -62,10 +63,10 @@ async def tell(estate: Estate, story: Story, cloud: str) -> None:
     await estate.start_services()
     estate.write_operator_config()
     await story.create()
-    await story.verdict()
+    await story.verdict(detailed=True)
     repair = await story.break_in()
     story.tell(repair)
-    await story.verdict()
+    await story.verdict(detailed=False)
 
 
 async def watch(estate: Estate) -> None:
@@ -77,9 +78,10 @@ async def watch(estate: Estate) -> None:
 
 async def demo(chosen: argparse.Namespace, console: Console) -> int:
     """All of it. Returns the exit code; cleans up whatever happens."""
-    document = document_of(chosen)
+    site = load_site(chosen.site)
+    document = document_of(chosen, site)
     estate = Estate(new_folder(), console, chosen.site)
-    story = Story(estate, console, document)
+    story = Story(estate, console, document, site)
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

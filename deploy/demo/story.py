@@ -15,6 +15,7 @@ from contracts.network_policy import (
 )
 from contracts.provisioner import CreateWorkspace, DeleteWorkspace
 from contracts.security_monitor import FindingList, FindingRaised, ListFindings
+from contracts.site import Site
 from contracts.workspace import Workspace
 from operator_cli import isolation
 from operator_cli.board import Board
@@ -30,8 +31,8 @@ from demo.intruder_cloud import Intruder
 if TYPE_CHECKING:
     from contracts.envelope import Message
 
-CREATE_SECONDS = 300.0
-"""The real control plane needs about a minute for six servers on two cores."""
+CREATE_SECONDS = 600.0
+"""A real control plane beside everything else on two cores needs minutes for six servers."""
 DELETE_SECONDS = 240.0
 REPAIR_SECONDS = 120.0
 AFTERWARDS_SECONDS = 15.0
@@ -56,7 +57,8 @@ class Repair:
 class Story:
     """One run of it."""
 
-    def __init__(self, estate: Estate, console: Console, document: Workspace) -> None:
+    def __init__(self, estate: Estate, console: Console, document: Workspace, site: Site) -> None:
+        self._site = site
         self._estate = estate
         self._console = console
         self._document = document
@@ -81,11 +83,11 @@ class Story:
             reasons = "; ".join(f"{one.field} {one.reason}".strip() for one in outcome.problems)
             raise Disappointed(f"the command is {outcome.state}: {reasons}")
 
-    async def verdict(self) -> IsolationShown:
+    async def verdict(self, *, detailed: bool) -> IsolationShown:
         """Ask network-policy, and show it. Raises Disappointed unless it is isolated."""
         async with opened(self._estate.operator_settings()) as session:
             answer = await session.ask(ShowIsolation(of=self._document.name), IsolationShown)
-        isolation.show(answer, detailed=True)
+        isolation.show(answer, detailed=detailed, names=isolation.prefix_names(self._site))
         verdicts = [one.verdict for one in answer.workspaces]
         if verdicts != ["isolated"]:
             raise Disappointed(f"the verdict is {', '.join(verdicts) or 'missing'}, not 'isolated'")

@@ -8,7 +8,10 @@ from operator_cli.printing import Form, coloured, console, emit, table
 
 if TYPE_CHECKING:
     from contracts.network_policy import IsolationShown, WorkspaceIsolation
+    from contracts.site import Site
 
+MATRIX_COLUMNS = 5
+_WELL_KNOWN = {"169.254.169.254/32": "metadata service", "255.255.255.255/32": "DHCP broadcast"}
 _GOOD = {"isolated": True, "violated": False, "unknown": False}
 
 
@@ -21,7 +24,7 @@ def isolation(workspace: SomeName = None, output: Output = Form.TABLE, timeout: 
     if output is not Form.TABLE:
         emit(output, answer.model_dump(mode="json"))
     else:
-        show(answer, detailed=workspace is not None)
+        show(answer, detailed=workspace is not None, names=site_names())
     if workspace is not None and not answer.workspaces:
         raise Stop(Exit.NEGATIVE, f"network-policy knows no workspace '{workspace}'", "`tresor workspace list`")
     bad = [one.workspace for one in answer.workspaces if one.verdict != "isolated"]
@@ -48,8 +51,11 @@ def ask(workspace: str | None, timeout: float | None) -> "IsolationShown":
     return run(asking())
 
 
-def show(answer: "IsolationShown", *, detailed: bool) -> None:
-    """The verdicts, and for one workspace its counterexamples and who may reach what."""
+def show(answer: "IsolationShown", *, detailed: bool, names: dict[str, str]) -> None:
+    """The verdicts with their counterexamples; `detailed`: also who may reach what, and what the verdict rests on.
+
+    `names`: what to call prefixes.
+    """
     rows = [
         (
             one.workspace,
@@ -68,7 +74,9 @@ def show(answer: "IsolationShown", *, detailed: bool) -> None:
     for one in answer.workspaces:
         _counterexamples(one)
         if detailed:
-            _matrix(one)
+            _matrix(one, names)
+    if not detailed:
+        return
     out = console()
     for assumption in answer.assumptions:
         out.print(f"assumed: {assumption}", markup=False)
@@ -93,18 +101,53 @@ def _counterexamples(one: "WorkspaceIsolation") -> None:
     table(("from", "to", "packet", "why it passes"), rows, title=f"{one.workspace}: packets that nobody declared")
 
 
-def _matrix(one: "WorkspaceIsolation") -> None:
-    """Rows send, columns receive."""
+def _matrix(one: "WorkspaceIsolation", names: dict[str, str]) -> None:
+    """Who may reach whom: rows send, columns receive; a plain list where there are too many columns to read."""
     if not one.reach:
         return
-    sources = list(dict.fromkeys(reach.source for reach in one.reach))
-    destinations = list(dict.fromkeys(reach.destination for reach in one.reach))
     cells: dict[tuple[str, str], list[str]] = {}
     for reach in one.reach:
+        ends = (_named(reach.source, names), _named(reach.destination, names))
         words = f"{reach.protocol} {reach.ports}".strip()
-        cells.setdefault((reach.source, reach.destination), []).append(words)
-    rows = [
+        if words not in cells.setdefault(ends, []):
+            cells[ends].append(words)
+    title = f"{one.workspace}: what is permitted; all else is denied"
+    sources = list(dict.fromkeys(source for source, _ in cells))
+    destinations = list(dict.fromkeys(destination for _, destination in cells))
+    if len(destinations) > MATRIX_COLUMNS:
+        rows = [(source, destination, ", ".join(words)) for (source, destination), words in cells.items()]
+        table(("from", "to", "what"), rows, title=title)
+        return
+    matrix = [
         (source, *("\n".join(cells.get((source, destination), ["–"])) for destination in destinations))
         for source in sources
     ]
-    table(("from \\ to", *destinations), rows, title=f"{one.workspace}: what is permitted; all else is denied")
+    table(("from \\ to", *destinations), matrix, title=title)
+
+
+def _named(end: str, names: dict[str, str]) -> str:
+    return names.get(end, end)
+
+
+def site_names() -> dict[str, str]:
+    """What the site file calls each prefix, where this user has one."""
+    from operator_cli.settings import load
+
+    path = load().site_path
+    if path is None:
+        return dict(_WELL_KNOWN)
+    from shared.errors import Configuration
+    from shared.settings import load_site
+
+    try:
+        site = load_site(path)
+    except Configuration:
+        return dict(_WELL_KNOWN)
+    return prefix_names(site)
+
+
+def prefix_names(site: "Site") -> dict[str, str]:
+    """The site file's names of its prefixes; an endpoint's goes before a zone's."""
+    zones = {prefix: f"zone:{name}" for name, zone in site.zones.items() for prefix in zone.prefixes}
+    endpoints = {prefix: f"site:{name}" for name, place in site.endpoints.items() for prefix in place.prefixes}
+    return {**_WELL_KNOWN, **zones, **endpoints}

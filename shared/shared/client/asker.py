@@ -5,6 +5,7 @@ published. Every wait has its limit.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from types import TracebackType
@@ -52,6 +53,7 @@ PUBLISH_SECONDS = 8.0
 REPEAT_SECONDS = 4.0
 """A query without an answer is asked again after that; a command without an outcome is published again."""
 MAX_WAITING_EVENTS = 5_000
+MAX_REMEMBERED_EVENTS = 20_000
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 REFUSED_TYPE = "tresor.query.refused"
 
@@ -75,6 +77,7 @@ class Client:
         self._answer_queue: str | None = None
         self._events: asyncio.Queue[Heard | Gap] = asyncio.Queue(MAX_WAITING_EVENTS)
         self._keeper: asyncio.Task[None] | None = None
+        self._told: OrderedDict[str, None] = OrderedDict()
         self.forged = 0
         """How many events were dropped because their owner had not signed them."""
 
@@ -293,9 +296,18 @@ class Client:
 
     async def _on_event(self, message: AbstractIncomingMessage) -> None:
         heard = self._believe(message)
-        if heard is not None:
+        if heard is not None and self._is_new(heard.envelope.id):
             await self._events.put(heard)
         await message.ack()
+
+    def _is_new(self, event_id: str) -> bool:
+        """Whether the event was not heard before: a producer tells again what it isn't sure to have told."""
+        if event_id in self._told:
+            return False
+        self._told[event_id] = None
+        if len(self._told) > MAX_REMEMBERED_EVENTS:
+            self._told.popitem(last=False)
+        return True
 
     def _believe(self, message: AbstractIncomingMessage) -> Heard | None:
         if len(message.body) > MAX_BODY_BYTES:
