@@ -140,7 +140,9 @@ class Workspace:
         for server in servers:
             own.compute.wait_for_delete(server, interval=1, wait=60)
         for volume in list(own.block_storage.volumes()):
-            own.block_storage.delete_volume(volume, ignore_missing=True)
+            if volume.status != "deleting":
+                own.block_storage.delete_volume(volume, ignore_missing=True)
+        eventually(lambda: not list(own.block_storage.volumes()))
         shares = Shares(own)
         for share in shares.call("GET", "/shares").json()["shares"]:
             shares.delete(share["id"])
