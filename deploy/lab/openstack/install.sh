@@ -31,7 +31,7 @@ install_packages() {
   command -v apt-get >/dev/null || fail "missing: ${missing[*]}. This machine has no apt-get; the lab is made for Debian 12"
   [ "$(id -u)" = 0 ] || fail "missing: ${missing[*]}. Not root, so they cannot be installed here: run once as root
     apt-get install --no-install-recommends ${missing[*]}
-or run this script as root; with the packages there it needs no root"
+or run this script as root"
   # A machine without systemd has nothing that should start the packages' own daemons; one with it must not start them.
   local guard=/usr/sbin/policy-rc.d guarded=
   if ! [ -e $guard ]; then printf '#!/bin/sh\nexit 101\n' >$guard; chmod +x $guard; guarded=1; fi

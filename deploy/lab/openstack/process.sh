@@ -75,6 +75,13 @@ wait_port() {
   fail "port $1 is not open after $2 s; the logs are in $LAB_LOGS"
 }
 
+# claim_port PORT NAME: fails where somebody who is not our process NAME listens on the port
+claim_port() {
+  alive "$2" && return 0
+  ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || fail "port $1, which $2 needs, is taken by a process that is not of \
+the lab in $TRESOR_LAB; is another lab running? LAB_PORT_SHIFT moves all ports"
+}
+
 # wait_http URL SECONDS: any HTTP status below 500 is an answer
 wait_http() {
   local deadline=$(( SECONDS + $2 )) status

@@ -11,6 +11,9 @@ available_mib=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
 if ! alive keystone && [ "$available_mib" -lt 6500 ]; then
   log "only $available_mib MiB of memory are available; the lab wants 6500"
 fi
+claim_port "$LAB_PORT_MARIADB" mariadb
+claim_port "$LAB_PORT_AMQP" rabbit
+claim_port "$LAB_PORT_KEYSTONE" keystone
 install_lab
 "$LAB_VENV/bin/python" "$LAB_HERE/configure.py"
 
