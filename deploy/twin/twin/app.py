@@ -88,6 +88,8 @@ class Application:
             reply = _struck(service, request, rule)
         else:
             reply = self.handle(service, request)
+            if request.method not in ("GET", "HEAD"):
+                await self.cloud.publisher.caught_up()
         if rule is not None and rule.kind == "lost_response":
             await _abort(send)
             return

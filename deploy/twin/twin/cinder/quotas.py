@@ -59,13 +59,6 @@ class Quotas:
     def check(self, project: str, gigabytes: int, *, volume: bool = False, snapshot: bool = False) -> None:
         """ApiError 413 when the project may not have so much more."""
         limits, used = self._all(project), self.used(project)
-        for kind, wanted in (("volumes", volume), ("snapshots", snapshot)):
-            if wanted and 0 <= limits[kind] <= used[kind]:
-                title = kind[:-1].capitalize()
-                message = (
-                    f"{title}LimitExceeded: Maximum number of {kind} allowed ({limits[kind]}) exceeded for quota '{kind}'."
-                )
-                raise ApiError(413, message)
         limit = limits["gigabytes"]
         if 0 <= limit < used["gigabytes"] + gigabytes:
             raise ApiError(
@@ -73,6 +66,13 @@ class Quotas:
                 "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. Requested "
                 f"{gigabytes}G, quota is {limit}G and {used['gigabytes']}G has been consumed.",
             )
+        for kind, wanted in (("volumes", volume), ("snapshots", snapshot)):
+            if wanted and 0 <= limits[kind] <= used[kind]:
+                title = kind[:-1].capitalize()
+                message = (
+                    f"{title}LimitExceeded: Maximum number of {kind} allowed ({limits[kind]}) exceeded for quota '{kind}'."
+                )
+                raise ApiError(413, message)
 
     @staticmethod
     def _named(request: Request, values: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from twin.cinder import events
 from twin.core.caller import Caller
 from twin.core.clock import micros, whole
 from twin.core.errors import ApiError
-from twin.core.http import Reply, Request
+from twin.core.http import Reply, Request, literal
 from twin.core.table import Row
 from twin.nova.paging import paged
 
@@ -99,6 +99,8 @@ def _list(cinder: "Cinder", request: Request, *, detail: bool) -> Reply:
         wanted = request.one(name)
         if wanted:
             rows = [row for row in rows if row[name] == wanted]
+    metadata = literal(request.one("metadata"))
+    rows = [row for row in rows if metadata.items() <= row["metadata"].items()]
     rows, more = paged(cinder, list(reversed(rows)), request, "volumes")
     if detail:
         return Reply(200, {"volumes": [view(cinder, row, request) for row in rows], **more})

@@ -1,5 +1,7 @@
 """Notifications: published by a real oslo.messaging Notifier from one thread, in the order they were emitted."""
 
+import asyncio
+import contextlib
 import logging
 import queue
 import threading
@@ -15,6 +17,7 @@ log = logging.getLogger(__name__)
 
 MAX_PENDING = 200_000
 """Notifications waiting for the broker; past it new ones are dropped and counted, as memory is bounded."""
+CATCH_UP_SECONDS = 1.0
 KEPT = 5_000
 """How many of the latest notifications `/twin/notifications` shows."""
 
@@ -54,6 +57,9 @@ class Publisher:
         self._notifiers: dict[tuple[str, str, int], Any] = {}
         self._transports: dict[str, Any] = {}
         self._thread: threading.Thread | None = None
+        self._taken = 0
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.latest: deque[Notification] = deque(maxlen=KEPT)
         self.published = 0
         self.dropped = 0
@@ -85,7 +91,38 @@ class Publisher:
         if self._queue.qsize() >= MAX_PENDING:
             self.dropped += 1
             return
+        self._taken += 1
         self._queue.put(notification)
+
+    async def caught_up(self) -> None:
+        """Waits, for a second at most, until everything taken in so far went out.
+
+        OpenStack's APIs publish before they answer; so does the twin with this, as long as the broker keeps up.
+        """
+        if self._thread is None or self.published + self.failed >= self._taken:
+            return
+        self._loop = asyncio.get_running_loop()
+        done = self._loop.create_future()
+        self._waiting.append((self._taken, done))
+        if self.published + self.failed >= self._taken:
+            self._release()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(done, CATCH_UP_SECONDS)
+
+    def _release(self) -> None:
+        out = self.published + self.failed
+        kept: list[tuple[int, asyncio.Future[None]]] = []
+        for target, done in self._waiting:
+            if target > out and not done.done():
+                kept.append((target, done))
+            elif not done.done():
+                done.set_result(None)
+        self._waiting = kept
+
+    def _tell(self) -> None:
+        if self._waiting and self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._release)
 
     def _work(self) -> None:
         while (notification := self._queue.get()) is not None:
@@ -95,6 +132,7 @@ class Publisher:
             except Exception:
                 self.failed += 1
                 log.exception("notification %s was not published", notification.event_type)
+            self._tell()
         for transport in self._transports.values():
             transport.cleanup()
 

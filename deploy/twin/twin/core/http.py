@@ -1,5 +1,6 @@
 """A request as handlers see it, and their reply."""
 
+import ast
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -88,3 +89,16 @@ class Request:
 def truth(value: object) -> bool:
     """OpenStack's reading of booleans in text."""
     return value is True or str(value).lower() in ("1", "true", "yes", "on", "t", "y")
+
+
+def literal(text: str) -> dict[str, Any]:
+    """A dictionary in a query parameter, in Python's form as Cinder and Manila read it; ApiError 400 when it is none."""
+    if not text:
+        return {}
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = None
+    if not isinstance(value, dict):
+        raise ApiError(400, f"Invalid input for query parameters metadata. Value: {text}.")
+    return {str(key): str(content) for key, content in value.items()}

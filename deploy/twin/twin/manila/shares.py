@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from twin.core.caller import Caller
 from twin.core.clock import micros
 from twin.core.errors import ApiError
-from twin.core.http import Reply, Request, truth
+from twin.core.http import Reply, Request, literal, truth
 from twin.core.table import Row
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def _list(manila: "Manila", request: Request, *, detail: bool) -> Reply:
     for name, key in (("name", "name"), ("status", "status"), ("project_id", "project_id"), ("share_proto", "proto")):
         if request.one(name):
             rows = [row for row in rows if row[key] == request.one(name)]
-    rows = list(reversed(rows))
+    metadata = literal(request.one("metadata"))
+    rows = [row for row in reversed(rows) if metadata.items() <= row["metadata"].items()]
     offset = int(request.one("offset")) if request.one("offset").isdigit() else 0
     marker = request.one("marker")
     if marker:

@@ -39,9 +39,10 @@ class SecurityGroups(Collection):
         return self._add(project_id, "default", "Default security group", True)
 
     def list(self, request: Request) -> Reply:
-        """A list makes the caller's default group when there is none yet."""
-        if request.caller.project_id:
-            self.default_of(request.caller.project_id)
+        """A list makes the default group of the project looked at when there is none yet."""
+        project = request.one("project_id") or request.one("tenant_id") or request.caller.project_id
+        if project and request.caller.sees(project):
+            self.default_of(project)
         return super().list(request)
 
     def make(self, body: dict[str, Any], caller: Caller) -> Row:
@@ -72,7 +73,7 @@ class SecurityGroups(Collection):
     def change(self, row: Row, body: dict[str, Any], caller: Caller) -> None:
         """The default group keeps its name; statefulness cannot change while in use."""
         if row["name"] == "default" and body.get("name", "default") != "default":
-            raise refused(400, "SecurityGroupCannotUpdateDefault", "Updating default security group not allowed.")
+            raise refused(409, "SecurityGroupCannotUpdateDefault", "Updating default security group not allowed.")
         if "stateful" in body:
             body["stateful"] = truth(body["stateful"])
             if body["stateful"] != row["stateful"] and self._ports(row["id"]):
@@ -93,21 +94,21 @@ class SecurityGroups(Collection):
         return super().visible(row, caller) or self.neutron.rbac.reaches("security_group", row["id"], caller.project_id)
 
     def check_delete(self, row: Row, caller: Caller) -> None:
-        """409 while a port or another group's rule needs it; the default group is for administrators."""
+        """409 while a port has it; the default group is for administrators."""
         if row["name"] == "default" and not caller.is_admin:
             raise refused(
                 409, "SecurityGroupCannotRemoveDefault", "Insufficient rights for removing default security group."
             )
-        naming = self.neutron.rules.table.where(remote_group_id=row["id"])
-        if self._ports(row["id"]) or any(rule["security_group_id"] != row["id"] for rule in naming):
+        if self._ports(row["id"]):
             raise refused(409, "SecurityGroupInUse", f"Security Group {row['id']} in use.")
 
     def _ports(self, group_id: str) -> bool:
         return any(group_id in port["security_groups"] for port in self.neutron.ports.table)
 
     def drop(self, row: Row) -> None:
-        """Its rules go with it, without a notification."""
-        for rule in self.neutron.rules.table.where(security_group_id=row["id"]):
-            self.neutron.rules.table.remove(rule["id"])
+        """Its rules, and other groups' rules that name it, go with it, without a notification."""
+        for name in ("security_group_id", "remote_group_id"):
+            for rule in self.neutron.rules.table.where(**{name: row["id"]}):
+                self.neutron.rules.table.remove(rule["id"])
         self.neutron.rbac.forget(row["id"])
         self.table.remove(row["id"])

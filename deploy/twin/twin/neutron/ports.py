@@ -35,6 +35,7 @@ COMMON = (
     "numa_affinity_policy",
 )
 SERVICE_OWNERS = ("network:router_interface", "network:router_gateway", "network:floatingip", "network:ha_router_replicated")
+NEEDS_SECURITY = "Port security must be enabled and port must have an IP address in order to use security groups."
 MAC = re.compile(r"^([0-9a-f]{2}:){5}[0-9a-f]{2}$")
 VIF_DETAILS = {
     "port_filter": True,
@@ -88,9 +89,7 @@ class Ports(Collection):
         groups = self._groups(body, caller, port_security and bool(fixed_ips or not network["subnets"]), trusted)
         pairs = self._pairs(body.get("allowed_address_pairs"), mac)
         if not port_security and groups:
-            raise refused(
-                400, "PortSecurityAndIPRequiredForSecurityGroups", "Port security must be enabled in order to use groups."
-            )
+            raise refused(400, "PortSecurityAndIPRequiredForSecurityGroups", NEEDS_SECURITY)
         row: Row = {
             **self.standard(body),
             "name": body.get("name") or "",
@@ -149,6 +148,8 @@ class Ports(Collection):
 
     @staticmethod
     def _check_security(row: Row, body: dict[str, Any], secured: bool, groups: list[str]) -> None:
+        if not secured and body.get("security_groups"):
+            raise refused(400, "PortSecurityAndIPRequiredForSecurityGroups", NEEDS_SECURITY)
         if not secured and groups:
             raise refused(
                 409,

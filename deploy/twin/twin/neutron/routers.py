@@ -187,7 +187,14 @@ class Routers(Collection):
         else:
             raise refused(400, "BadRequest", "Bad router request: Either subnet_id or port_id must be specified.")
         self.touch(row)
+        self.cloud.later(port["id"], "up", 0.05, 0.3, lambda: self._up(port["id"]))
         return self._interface(row, port, subnets, "create", request)
+
+    def _up(self, port_id: str) -> None:
+        port = self.neutron.ports.table.get(port_id)
+        if port is not None:
+            port["status"] = "ACTIVE"
+            self.neutron.ports.touch(port)
 
     def _check_overlap(self, row: Row, subnets: list[Row]) -> None:
         for port in self._ports(row, "network:router_interface"):

@@ -48,9 +48,9 @@ def normalized(prefix: str | None) -> str | None:
     return str(ip_network(prefix, strict=False)) if prefix else None
 
 
-def anywhere(prefix: str | None) -> str | None:
-    """The prefix with "everywhere" as None; Neutron takes both for the same rule, and compares normalized prefixes."""
-    return None if prefix in (None, "0.0.0.0/0", "::/0") else normalized(prefix)
+def somewhere(prefix: str | None) -> str | None:
+    """The prefix as given, with "everywhere" as None: Neutron takes those two, and only those, for the same."""
+    return None if prefix in (None, "0.0.0.0/0", "::/0") else prefix
 
 
 def checked(body: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from twin.core.http import Reply, Request
 from twin.core.table import Row
 from twin.neutron import rule_checks
 from twin.neutron.collection import Collection
-from twin.neutron.errors import ApiError, refused
+from twin.neutron.errors import ApiError, bad_request, refused
 
 if TYPE_CHECKING:
     from twin.neutron.service import Neutron
@@ -127,8 +127,11 @@ class SecurityGroupRules(Collection):
             self.neutron.groups.touch(group)
 
     def update(self, request: Request) -> Reply:
-        """Rules are immutable; Neutron has no update and fails in its own way."""
+        """Rules are immutable; the one attribute that the API lets through fails inside, as Neutron has no update."""
         self.found(request.params["id"], request.caller)
+        for name in request.body("security_group_rule"):
+            if name != "description":
+                raise bad_request(f"Cannot update read-only attribute {name}")
         message = "Request Failed: internal server error while processing your request."
         raise refused(500, "HTTPInternalServerError", message)
 
@@ -138,4 +141,4 @@ def _equal(row: Row, values: dict[str, Any]) -> bool:
         return False
     if rule_checks.number(row["protocol"]) != rule_checks.number(values["protocol"]):
         return False
-    return rule_checks.anywhere(row["remote_ip_prefix"]) == rule_checks.anywhere(values["remote_ip_prefix"])
+    return rule_checks.somewhere(row["remote_ip_prefix"]) == rule_checks.somewhere(values["remote_ip_prefix"])
