@@ -16,6 +16,10 @@ class Stage:
         """The arguments of the last instruction of that name."""
         return [arguments for instruction, arguments in self.instructions if instruction == name][-1]
 
+    def arguments(self) -> set[str]:
+        """Names that ARG gives while the image is made, and that are gone when it runs."""
+        return {text.partition("=")[0] for instruction, text in self.instructions if instruction == "ARG"}
+
     def variables(self, arguments: dict[str, str]) -> dict[str, str]:
         """What ARG and ENV set, for build arguments that are given."""
         found: dict[str, str] = {}

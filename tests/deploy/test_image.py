@@ -86,7 +86,8 @@ class Image:
     def environment(self) -> dict[str, str]:
         """The image's ENV, with the folder for `/`."""
         variables = self.final.variables({"SERVICE": self.service})
-        return variables | {"PATH": f"{self.root / 'opt/tresor/bin'}:/usr/local/bin:/usr/bin:/bin"}
+        kept = {name: value for name, value in variables.items() if name not in self.final.arguments()}
+        return kept | {"PATH": f"{self.root / 'opt/tresor/bin'}:/usr/local/bin:/usr/bin:/bin"}
 
 
 def main_exists(service: str) -> bool:
