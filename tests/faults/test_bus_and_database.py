@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bootstrap.leases import PrivateBrokerLease, PrivateDatabaseLease
+from contracts import network_policy, provisioner
 from contracts.examples import DOCUMENT
 from contracts.workspace import Workspace
 from shared.db import LOST
@@ -19,9 +22,6 @@ from shared.handlers import Handlers
 from shared.service import Service
 from shared.testing import Site
 from shared.work import Work
-
-from bootstrap.leases import PrivateBrokerLease, PrivateDatabaseLease
-from contracts import network_policy, provisioner
 
 COMMANDS = 24
 UNSENT = "SELECT 1 FROM outbox WHERE sent_at IS NULL"

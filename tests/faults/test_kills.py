@@ -1,0 +1,151 @@
+"""kill -9 of each service along the chain: the workspace ends ready, nothing is made twice, nothing is lost (I1, I2, I6).
+
+Which service dies, and when, comes from a seed; a failing one can be run again by its number.
+"""
+
+import asyncio
+import os
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bootstrap.leases import BrokerLease, DatabaseLease
+from contracts import provisioner
+from shared.testing import SERVICES
+from tests.system.chain import Chain, running_chain
+
+SEEDS = [int(seed) for seed in os.environ.get("TRESOR_FAULT_SEEDS", "1,2,3").split(",")]
+CREATE_SECONDS = 180.0
+
+
+def twice(names: list[str]) -> list[str]:
+    """The names that occur more than once."""
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
+async def assert_whole(chain: Chain, name: str) -> None:
+    """One of each resource, all of them, and an audit chain that verifies with every event in it."""
+    cloud = chain.cloud
+    project = cloud.identity.find_project(f"tre-{name}")
+    assert [one.name for one in cloud.identity.projects() if one.name == f"tre-{name}"] == [f"tre-{name}"]
+    servers = [one.name for one in cloud.compute.servers(all_projects=True, project_id=project.id)]
+    assert len(servers) == 6
+    assert not twice(servers)
+    ports = [one.name for one in cloud.network.ports(project_id=project.id) if one.device_owner.startswith("compute")]
+    assert len(ports) == 6
+    assert not twice(ports)
+    assert not twice([one.name for one in cloud.network.networks(project_id=project.id)])
+    assert not twice([one.name for one in cloud.network.security_groups(project_id=project.id)])
+    assert not twice([one.name for one in cloud.network.routers(project_id=project.id)])
+    shares = [one.name for one in cloud.shared_file_system.shares(all_projects=True)]
+    assert sorted(shares) == [f"{name}-home", f"{name}-scratch"]
+
+
+async def one_terminal_state(chain: Chain, command_id: str) -> None:
+    """The command has been accepted and has ended once (I1)."""
+    kinds = (provisioner.CHASSIS.applied, provisioner.CHASSIS.rejected, provisioner.CHASSIS.failed)
+    ended = {
+        event["id"]
+        for event in chain.site.tap.events
+        if event["type"] in {kind.type for kind in kinds} and event["data"]["command_id"] == command_id
+    }
+    assert len(ended) == 1
+
+
+@pytest.mark.parametrize("victim", SERVICES)
+@pytest.mark.parametrize("seed", SEEDS[:1])
+async def test_a_service_is_killed_at_a_random_moment(
+    broker: BrokerLease, database: DatabaseLease, tmp_path: Path, victim: str, seed: int
+) -> None:
+    chance = random.Random(f"{victim}-{seed}")
+    async with running_chain(broker, database, tmp_path, seed=seed) as chain:
+        command_id = await chain.create(chain.document("genome-42"))
+        for _ in range(3):
+            await asyncio.sleep(chance.uniform(0.2, 3.0))
+            await chain.services[victim].kill()
+            await chain.services[victim].start()
+        await chain.ready("genome-42", CREATE_SECONDS)
+        await chain.site.tap.until(provisioner.CHASSIS.applied)
+        await assert_whole(chain, "genome-42")
+        await one_terminal_state(chain, command_id)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_services_die_one_after_another(
+    broker: BrokerLease, database: DatabaseLease, tmp_path: Path, seed: int
+) -> None:
+    """Through creation and deletion, any of them, at any moment."""
+    chance = random.Random(seed)
+
+    async def reaper(chain: Chain) -> None:
+        while True:
+            await asyncio.sleep(chance.uniform(0.5, 4.0))
+            victim = chain.services[chance.choice(SERVICES)]
+            await victim.kill()
+            await asyncio.sleep(chance.uniform(0.0, 1.0))
+            await victim.start()
+
+    async with running_chain(broker, database, tmp_path, seed=seed) as chain:
+        reaping = asyncio.create_task(reaper(chain))
+        try:
+            command_id = await chain.create(chain.document("genome-42"))
+            await asyncio.sleep(20)
+        finally:
+            reaping.cancel()
+            await asyncio.wait([reaping])
+        for service in chain.services.values():
+            await service.kill()
+            await service.start()
+        await chain.ready("genome-42", CREATE_SECONDS)
+        await chain.site.tap.until(provisioner.CHASSIS.applied)
+        await assert_whole(chain, "genome-42")
+        await one_terminal_state(chain, command_id)
+        await chain.delete("genome-42", CREATE_SECONDS)
+        assert chain.cloud.identity.find_project("tre-genome-42") is None
+
+
+async def test_a_lost_answer_makes_nothing_twice(broker: BrokerLease, database: DatabaseLease, tmp_path: Path) -> None:
+    """Creates succeed and their answers are lost: what they made is found and taken, not made again (I2)."""
+    async with running_chain(broker, database, tmp_path) as chain:
+        for service, path in (("neutron", "/ports$"), ("nova", "/servers$"), ("manila", "/shares$")):
+            chain.twin.faults({"service": service, "method": "POST", "path": path, "kind": "lost_response", "count": 2})
+        await chain.create(chain.document("genome-42"))
+        await chain.ready("genome-42", CREATE_SECONDS)
+        await assert_whole(chain, "genome-42")
+
+
+async def test_the_audit_log_misses_nothing(broker: BrokerLease, database: DatabaseLease, tmp_path: Path) -> None:
+    """I12: security-monitor dies again and again; every event that was told is in its chain, which verifies."""
+    from contracts import security_monitor
+
+    async with running_chain(broker, database, tmp_path) as chain:
+        await chain.create(chain.document("genome-42"))
+        for _ in range(4):
+            await asyncio.sleep(1.5)
+            await chain.services["security-monitor"].kill()
+            await chain.services["security-monitor"].start()
+        await chain.ready("genome-42", CREATE_SECONDS)
+        await chain.services["security-monitor"].ready()
+        told = {event["id"] for event in chain.site.tap.events if not event["type"].endswith(".outbox.head")}
+        await asyncio.sleep(5)
+        answer = await chain.site.ask(security_monitor.ShowAudit(verify=True), "ada")
+        assert isinstance(answer, security_monitor.AuditHead)
+        assert answer.verified
+        kept = await audited(database)
+        assert told <= kept
+
+
+async def audited(database: DatabaseLease) -> set[str]:
+    """The ids of the events in the audit log."""
+    import asyncpg
+
+    connection = await asyncpg.connect(database.dsn("security-monitor"))
+    try:
+        rows = await connection.fetch(
+            "SELECT message_id FROM security_monitor.audit_record WHERE kind <> 'notification'"
+        )
+        return {row["message_id"] for row in rows}
+    finally:
+        await connection.close()
