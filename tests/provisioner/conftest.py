@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from shared.testing import Site
-from twin.testing import RunningTwin, running_twin
 
 from bootstrap.leases import BrokerLease, DatabaseLease
+from shared.testing import Site
 from tests.provisioner.neighbours import Neighbours
 from tests.provisioner.place import Place, Tenant
+from twin.testing import RunningTwin, running_twin
 
 SITE = {
     "name": "tests",

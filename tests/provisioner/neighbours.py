@@ -9,7 +9,6 @@ from contracts.network_policy import PolicyEnforced, PolicyWithdrawn
 from contracts.provisioner import NetworkReady, WorkspaceDeclared, WorkspaceEmptied
 from contracts.storage import ReadyVolume, StorageReady, StorageReleased
 from shared.testing import Site
-
 from tests.provisioner.place import Place
 
 LOOK_SECONDS = 0.05

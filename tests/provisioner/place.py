@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contracts.examples import DOCUMENT
-from contracts.workspace import Workspace
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
+
+from contracts.examples import DOCUMENT
+from contracts.workspace import Workspace
 from twin.testing import RunningTwin
 
 

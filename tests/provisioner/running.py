@@ -10,7 +10,6 @@ from provisioner.main import make_context
 from provisioner.settings import Settings
 from shared.service import Service
 from shared.testing import Site
-
 from tests.provisioner.place import Place, Tenant
 
 PATIENCE_SECONDS = 120.0

@@ -13,7 +13,6 @@ from contracts.workspace import Workspace
 from provisioner.domain import life, looking
 from provisioner.domain.catalog import Catalog, ExistingNetwork, Flavor, Image
 from provisioner.domain.record import Nodes, Proposal, Record
-
 from tests.provisioner.model import ModelCloud, RefusedError
 
 SITE = Site.model_validate({"name": "tests", "external_network": "public", "share_types": {"CEPHFS": "cephfs"}})

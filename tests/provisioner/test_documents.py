@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import yaml
+
+from contracts import documents
 from contracts.site import Site
 from contracts.workspace import Workspace
 from provisioner.domain import admission, change, faults, quotas
-
-from contracts import documents
 from tests.provisioner.story import CATALOG, SITE, document, role
 
 DEMO = Path(__file__).parents[2] / "deploy" / "demo"

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from contracts.provisioner import (
     CHASSIS,
     CreateWorkspace,
@@ -13,11 +14,10 @@ from contracts.provisioner import (
     WorkspaceReady,
 )
 from shared.testing import Site
-from twin.testing import RunningTwin
-
 from tests.provisioner.neighbours import Neighbours
 from tests.provisioner.place import Place, Tenant, role
 from tests.provisioner.running import PATIENCE_SECONDS, ended, ready, started
+from twin.testing import RunningTwin
 
 WRITES = "POST|PUT|DELETE"
 STUMBLES: dict[str, list[dict[str, Any]]] = {

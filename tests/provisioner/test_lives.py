@@ -1,5 +1,8 @@
 """Whole lives of workspaces in the pure domain, also with everything shuffled, doubled and lost on the way."""
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from contracts.provisioner import (
     NetworkReady,
     NodeActive,
@@ -12,12 +15,9 @@ from contracts.provisioner import (
     WorkspaceReady,
 )
 from contracts.storage import ReadyVolume
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from provisioner.domain import names
 from provisioner.domain.observed import SeenPort, SeenServer
 from provisioner.domain.steps import CreatePort, CreateServer
-
 from tests.provisioner.model import ModelCloud
 from tests.provisioner.story import Story, document, role
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from contracts.provisioner import (
     CreateWorkspace,
     DeleteWorkspace,
@@ -21,7 +22,6 @@ from contracts.provisioner import (
     WorkspaceReady,
 )
 from shared.testing import Site
-
 from tests.provisioner.neighbours import Neighbours
 from tests.provisioner.place import Place, Tenant, role
 from tests.provisioner.running import PATIENCE_SECONDS, ended, problems_of, ready, shown, started

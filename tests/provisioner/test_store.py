@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
+from bootstrap.leases import DatabaseLease
 from contracts.envelope import Problem
 from contracts.provisioner import ReadyNetwork
 from contracts.workspace import NetworkClass
@@ -18,8 +20,6 @@ from provisioner.domain.record import Proposal, Record
 from shared.clock import SystemClock
 from shared.db import Pool, close, open_pool, transaction
 from shared.migrate import migrate
-
-from bootstrap.leases import DatabaseLease
 from tests.provisioner.story import BEGUN, CATALOG, document
 
 COMMAND_ID = "0198c0de-0000-7000-8000-000000000001"

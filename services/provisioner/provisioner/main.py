@@ -1,13 +1,12 @@
 """The provisioner as a process: `python -m provisioner.main`."""
 
+from provisioner.cloud import ProvisionerCloud
+from provisioner.handlers import Context, handlers
+from provisioner.settings import Settings
 from shared.cloud import Cloud
 from shared.errors import Configuration
 from shared.service import run
 from shared.settings import load_site
-
-from provisioner.cloud import ProvisionerCloud
-from provisioner.handlers import Context, handlers
-from provisioner.settings import Settings
 
 
 async def make_context(settings: Settings, cloud: Cloud | None) -> Context:

@@ -1,6 +1,7 @@
 """The provisioner's settings."""
 
 from pydantic import Field
+
 from shared.settings import ServiceSettings
 
 

@@ -1,13 +1,12 @@
 """The provisioner's door to OpenStack: Keystone, Nova, Neutron, Glance, Placement, and everybody's quotas."""
 
-from shared.cloud import Cloud
-
 from provisioner.cloud.acting import Acting
 from provisioner.cloud.offering import Offering
 from provisioner.cloud.reading import Reading
 from provisioner.domain.catalog import Catalog
 from provisioner.domain.observed import Observed
 from provisioner.domain.steps import Step
+from shared.cloud import Cloud
 
 
 class ProvisionerCloud:

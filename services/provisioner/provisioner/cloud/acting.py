@@ -4,8 +4,6 @@ import base64
 from collections.abc import Callable
 
 from openstack.connection import Connection
-from shared.cloud import Cloud
-from shared.errors import NotFound
 
 from provisioner.cloud import quotas
 from provisioner.cloud.reading import domain_id, identity, own_role_id
@@ -33,6 +31,8 @@ from provisioner.domain.steps import (
     StartServer,
     Step,
 )
+from shared.cloud import Cloud
+from shared.errors import NotFound
 
 Call = Callable[[Connection], str | None]
 

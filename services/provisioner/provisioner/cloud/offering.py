@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 from openstack.connection import Connection
-from shared.cloud import Cloud
-from shared.errors import Invalid, NotFound
 
 from provisioner.domain.catalog import Catalog, ExistingNetwork, Flavor, Image
+from shared.cloud import Cloud
+from shared.errors import Invalid, NotFound
 
 MOST_CANDIDATES = 1000
 CANDIDATES_MICROVERSION = "1.29"

@@ -7,7 +7,6 @@ from typing import Any, cast
 from openstack import exceptions
 from openstack.connection import Connection
 from openstack.identity.v3._proxy import Proxy as Identity
-from shared.cloud import Cloud
 
 from provisioner.cloud import quotas
 from provisioner.domain import names
@@ -30,6 +29,7 @@ from provisioner.domain.steps import (
     CreateSubnet,
     Step,
 )
+from shared.cloud import Cloud
 
 
 class Reading:

@@ -6,7 +6,6 @@ from ipaddress import ip_network
 from contracts.envelope import Problem
 from contracts.site import Site
 from contracts.workspace import Network, NetworkClass, NodeRole, Workspace
-
 from provisioner.domain import foundation, quotas
 from provisioner.domain.catalog import Catalog, Flavor, Image
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contracts.envelope import Problem
 from contracts.provisioner import PlannedChange
 from contracts.workspace import NodeRole, Workspace
-
 from provisioner.domain import names
 
 FIXED_OF_A_ROLE = ("hardware", "flavor", "image", "networks", "keypair", "user_data")

@@ -6,7 +6,6 @@ from ipaddress import ip_network
 from contracts.envelope import Problem
 from contracts.site import Site
 from contracts.workspace import Network, NetworkClass
-
 from provisioner.domain import names, quotas
 from provisioner.domain.observed import Observed, SeenSubnet
 from provisioner.domain.plan import Goal, Wanted

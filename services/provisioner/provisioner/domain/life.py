@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from contracts import documents
 from contracts.envelope import Event, Problem
 from contracts.network_policy import PolicyEnforced, PolicyWithdrawn
 from contracts.provisioner import WorkspaceDeleting, WorkspaceFailed
 from contracts.site import Site
 from contracts.storage import StorageFailed, StorageReady, StorageReleased
 from contracts.workspace import Workspace
-
-from contracts import documents
 from provisioner.domain import change
 from provisioner.domain.plan import Gates
 from provisioner.domain.record import Nodes, Proposal, Record

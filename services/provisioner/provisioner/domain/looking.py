@@ -17,7 +17,6 @@ from contracts.provisioner import (
     WorkspaceReady,
 )
 from contracts.site import Site
-
 from provisioner.domain import creation, deletion, foundation, quotas
 from provisioner.domain.catalog import Catalog
 from provisioner.domain.life import fail

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from contracts.workspace import Workspace
-
 from provisioner.domain import faults, names
 from provisioner.domain.observed import GONE, Observed, SeenPort, SeenServer
 

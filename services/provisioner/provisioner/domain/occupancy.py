@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from contracts.envelope import Problem
 from contracts.workspace import NodeRole
-
 from provisioner.domain import faults, foundation, names
 from provisioner.domain.nodes import NodeRecord, is_settled
 from provisioner.domain.observed import Observed, SeenPort, SeenServer

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from contracts.envelope import Problem
 from contracts.site import Site
 from contracts.workspace import Workspace
-
 from provisioner.domain.catalog import Catalog
 from provisioner.domain.nodes import NodeRecord
 from provisioner.domain.steps import Step

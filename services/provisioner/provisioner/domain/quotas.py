@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from contracts.envelope import Problem
 from contracts.workspace import Workspace
-
 from provisioner.domain import names
 from provisioner.domain.catalog import Catalog
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from contracts.envelope import Problem
 from contracts.provisioner import ReadyNetwork, WorkspaceState
 from contracts.workspace import Workspace
-
 from provisioner.domain.nodes import NodeRecord
 from provisioner.domain.plan import Gates
 

@@ -1,15 +1,14 @@
 """Proposals against the cloud: admitted as a new generation, or refused before anything is made."""
 
 from contracts.envelope import Problem
-from shared.handlers import Turn
-from shared.work import Work
-
 from provisioner import store
 from provisioner.domain import admission, foundation, life, looking, names
 from provisioner.domain.catalog import Catalog
 from provisioner.domain.record import Proposal, Record
 from provisioner.handlers.context import Context
 from provisioner.handlers.ending import supersede
+from shared.handlers import Turn
+from shared.work import Work
 
 
 async def read_catalog(turn: Turn[Context]) -> Catalog:

@@ -3,8 +3,6 @@
 from dataclasses import replace
 
 from contracts.envelope import Problem
-from shared.handlers import Turn
-
 from provisioner import store
 from provisioner.domain import life, looking, names, quotas
 from provisioner.domain.catalog import Catalog
@@ -14,6 +12,7 @@ from provisioner.handlers import working
 from provisioner.handlers.admission import read_catalog
 from provisioner.handlers.context import Context
 from provisioner.handlers.ending import apply, give_up
+from shared.handlers import Turn
 
 ROUNDS = 12
 """Looks in one turn, each after the steps of the one before; then others' keys have theirs."""
@@ -32,8 +31,8 @@ async def build(turn: Turn[Context]) -> float | None:
         if outcome.hopeless:
             await _give_up(turn, look.record, outcome.hopeless)
             return None
-        if outcome.error is not None:
-            raise outcome.error
+        if (pause_seconds := outcome.pause_seconds) is not None:
+            return pause_seconds
     return 0.0
 
 

@@ -2,14 +2,13 @@
 
 from contracts.envelope import CommandEnvelope, Problem
 from contracts.provisioner import CreateWorkspace, DeleteWorkspace
-from shared.errors import Rejected
-from shared.work import Work
-
 from provisioner import store
 from provisioner.domain import life
 from provisioner.domain.record import Proposal, Record
 from provisioner.handlers.context import Context, handlers
 from provisioner.handlers.ending import supersede
+from shared.errors import Rejected
+from shared.work import Work
 
 
 @handlers.on(CreateWorkspace)

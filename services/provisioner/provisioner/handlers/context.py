@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from contracts.site import Site
-from shared.handlers import Handlers
-
 from contracts import provisioner
+from contracts.site import Site
 from provisioner.cloud import ProvisionerCloud
+from shared.handlers import Handlers
 
 
 @dataclass(frozen=True)

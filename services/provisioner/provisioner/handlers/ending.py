@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 
 from contracts.envelope import Problem
-from shared.work import Work
-
 from provisioner import store
 from provisioner.domain import life
 from provisioner.domain.record import Record
 from provisioner.handlers.context import Context
+from shared.work import Work
 
 
 async def apply(tx: Work[Context], record: Record) -> None:

@@ -3,13 +3,12 @@
 from contracts.burst_scheduler import PoolRemoved
 from contracts.network_policy import PolicyEnforced, PolicyWithdrawn
 from contracts.storage import StorageFailed, StorageReady, StorageReleased
-from shared.work import Work
-
 from provisioner import store
 from provisioner.domain import life
 from provisioner.domain.record import Record
 from provisioner.handlers.context import Context, handlers
 from provisioner.handlers.ending import give_up
+from shared.work import Work
 
 
 @handlers.on(PolicyEnforced)

@@ -1,11 +1,10 @@
 """OpenStack's notifications and the scan: they say where to look, never what is so."""
 
 from contracts.openstack import Notification
-from shared.work import Work
-
 from provisioner import store
 from provisioner.domain.names import SITE_KEY
 from provisioner.handlers.context import Context, handlers
+from shared.work import Work
 
 CATALOG_SECONDS = 300.0
 IDLE_PHASES = ("start", "progress")

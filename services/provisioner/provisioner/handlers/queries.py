@@ -13,14 +13,13 @@ from contracts.provisioner import (
     WorkspaceSummary,
 )
 from contracts.workspace import Workspace
-from shared.work import Work
-
 from provisioner import store
 from provisioner.domain import admission, change, creation, life, looking
 from provisioner.domain.catalog import Catalog
 from provisioner.domain.observed import Observed
 from provisioner.domain.record import Proposal, Record
 from provisioner.handlers.context import Context, handlers
+from shared.work import Work
 
 MOST_LISTED = 1000
 MOST_HISTORY = 100

@@ -1,13 +1,12 @@
 """One look at one workspace: what was asked is admitted, what is to be is built, what is to go is removed."""
 
-from shared.handlers import Turn
-
 from provisioner import store
 from provisioner.domain.names import SITE_KEY
 from provisioner.handlers.admission import admit, read_catalog
 from provisioner.handlers.building import build
 from provisioner.handlers.context import Context, handlers
 from provisioner.handlers.removing import remove
+from shared.handlers import Turn
 
 
 @handlers.reconcile

@@ -2,9 +2,6 @@
 
 from dataclasses import replace
 
-from shared.errors import Invalid
-from shared.handlers import Turn
-
 from provisioner import store
 from provisioner.domain import looking, names
 from provisioner.domain.observed import Observed
@@ -12,6 +9,8 @@ from provisioner.domain.record import Record
 from provisioner.handlers import working
 from provisioner.handlers.context import Context
 from provisioner.handlers.ending import apply
+from shared.errors import Invalid
+from shared.handlers import Turn
 
 ROUNDS = 12
 
@@ -28,8 +27,8 @@ async def remove(turn: Turn[Context]) -> float | None:
             is_emptying = look.record.emptied_generation < look.record.generation
             return turn.context.poll_seconds if is_emptying else None
         outcome = await working.work(turn, look.record, look.plan)
-        if outcome.error is not None:
-            raise outcome.error
+        if (pause_seconds := outcome.pause_seconds) is not None:
+            return pause_seconds
         if outcome.hopeless:  # a deletion is never given up: somebody may mend the cause
             raise Invalid("; ".join(problem.reason for problem in outcome.hopeless))
         if working.has_forgotten_quotas(look.plan, outcome):

@@ -4,15 +4,16 @@ import asyncio
 from dataclasses import dataclass, field
 
 from contracts.envelope import Problem
-from shared.errors import Conflict, Forbidden, Invalid, NotFound
-from shared.handlers import Turn
-
 from provisioner import store
 from provisioner.domain import faults, looking
 from provisioner.domain.plan import Plan
 from provisioner.domain.record import Record
 from provisioner.domain.steps import AttachVolume, ForgetQuota, Step
 from provisioner.handlers.context import Context
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.handlers import Turn
+
+PAUSE_SECONDS = 0.5
 
 
 @dataclass
@@ -22,6 +23,21 @@ class Outcome:
     hopeless: list[Problem] = field(default_factory=list)
     error: Exception | None = None
     """The first error that may go away by itself."""
+    made: int = 0
+    """Steps that went well."""
+
+    @property
+    def pause_seconds(self) -> float | None:
+        """How long to wait before the next look after an error that may pass; None where there was none.
+
+        Raises the error when no step went well: the chassis' growing back-off is for clouds that do nothing at all.
+        """
+        if self.error is None:
+            return None
+        if not self.made:
+            raise self.error
+        asked = getattr(self.error, "retry_after_seconds", None)
+        return float(asked) if asked else PAUSE_SECONDS
 
 
 async def work(turn: Turn[Context], record: Record, plan: Plan) -> Outcome:
@@ -41,6 +57,7 @@ async def work(turn: Turn[Context], record: Record, plan: Plan) -> Outcome:
             except Exception as error:
                 outcome.error = outcome.error or error
             else:
+                outcome.made += 1
                 await progress.tell(turn, step)
 
     await asyncio.gather(*(make(step) for step in plan.steps))

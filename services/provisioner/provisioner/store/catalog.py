@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from shared.db import Connection
-
 from provisioner.domain.catalog import Catalog, CatalogReading
+from shared.db import Connection
 
 
 async def load_catalog(connection: Connection, now: datetime) -> CatalogReading | None:

@@ -3,9 +3,8 @@
 from typing import Any
 
 from contracts.workspace import Workspace
-from shared.db import Connection
-
 from provisioner.domain.record import Proposal
+from shared.db import Connection
 
 
 async def propose(connection: Connection, proposal: Proposal) -> None:

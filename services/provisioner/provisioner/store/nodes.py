@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from shared.db import Connection
-
 from provisioner.domain.nodes import NodeRecord
 from provisioner.domain.record import Nodes
+from shared.db import Connection
 
 _SAVE = """
 INSERT INTO node (workspace, name, role, position, server_id, status, attempts, fault, failed_server_id,

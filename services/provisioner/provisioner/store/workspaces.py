@@ -8,10 +8,9 @@ from typing import Any
 from contracts.envelope import Problem
 from contracts.provisioner import ReadyNetwork, WorkspaceState
 from contracts.workspace import Workspace
-from shared.db import Connection
-
 from provisioner.domain.plan import Gates
 from provisioner.domain.record import Record
+from shared.db import Connection
 
 _SAVE = """
 INSERT INTO workspace (name, generation, state, document, holder, begun_at, project_id, prepared_generation,
