@@ -67,7 +67,9 @@ class Application:
             return
         service = next((one for one in self.cloud.services if one.prefix == first), None)
         if service is None:
-            await _send(send, Reply(404, {"error": {"code": 404, "message": f"no service at /{first}"}}), scope["method"])
+            await _send(
+                send, Reply(404, {"error": {"code": 404, "message": f"no service at /{first}"}}), scope["method"]
+            )
             return
         self.cloud.requests += 1
         request = Request(

@@ -11,7 +11,7 @@ from twin.core.chance import Chance
 from twin.core.clock import Clock
 from twin.core.faults import Faults
 from twin.core.service import Service
-from twin.glance import Glance
+from twin.glance.service import Glance
 from twin.ironic.service import Ironic
 from twin.keystone.service import Keystone
 from twin.manila.service import Manila
@@ -93,14 +93,22 @@ class Cloud:
             return
         context = context_values(caller, extra or {}) if caller is not None else None
         notification = Notification(
-            exchange, topic, publisher_id, event_type, orjson.dumps(payload, option=orjson.OPT_NON_STR_KEYS), context, priority
+            exchange,
+            topic,
+            publisher_id,
+            event_type,
+            orjson.dumps(payload, option=orjson.OPT_NON_STR_KEYS),
+            context,
+            priority,
         )
         rule = self.faults.of_notification(service, event_type) if self.faults.rules else None
         if rule is None:
             self._send(notification)
         elif rule.kind == "doubled":
             self._send(
-                Notification(exchange, topic, publisher_id, event_type, notification.payload, context, priority, copies=2)
+                Notification(
+                    exchange, topic, publisher_id, event_type, notification.payload, context, priority, copies=2
+                )
             )
         elif rule.kind == "delayed":
             self.clock.later(rule.seconds, lambda: self._send(notification))

@@ -14,7 +14,13 @@ def clouds(auth_url: str, settings: TwinSettings) -> dict[str, Any]:
     Tresor service under its own user's name."""
 
     def entry(username: str, password: str, scope: dict[str, str]) -> dict[str, Any]:
-        auth = {"auth_url": auth_url, "username": username, "password": password, "user_domain_name": "Default", **scope}
+        auth = {
+            "auth_url": auth_url,
+            "username": username,
+            "password": password,
+            "user_domain_name": "Default",
+            **scope,
+        }
         return {"region_name": "RegionOne", "identity_api_version": "3", "auth": auth}
 
     admin_project = {"project_name": "admin", "project_domain_name": "Default"}

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from twin.cloud import Cloud
 
 LOWEST, HIGHEST = (1, 0), (1, 39)
-TRAITS = ("COMPUTE_NODE", "COMPUTE_NET_ATTACH_INTERFACE", "COMPUTE_VOLUME_MULTI_ATTACH", "COMPUTE_IMAGE_TYPE_RAW", "OWNER_NOVA")
+TRAITS = (
+    "COMPUTE_NODE",
+    "COMPUTE_NET_ATTACH_INTERFACE",
+    "COMPUTE_VOLUME_MULTI_ATTACH",
+    "COMPUTE_IMAGE_TYPE_RAW",
+    "OWNER_NOVA",
+)
 CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB", "PCI_DEVICE", "SRIOV_NET_VF", "VGPU", "CUSTOM_BAREMETAL")
 LINKS = ("self", "inventories", "usages", "aggregates", "traits", "allocations")
 
@@ -61,7 +67,9 @@ class Placement(Service):
         one = {
             "status": error.status,
             "title": title,
-            "detail": f"The resource could not be found.\n\n {error.message}  " if error.status == 404 else error.message,
+            "detail": f"The resource could not be found.\n\n {error.message}  "
+            if error.status == 404
+            else error.message,
             "code": "placement.undefined_code",
             "request_id": request.request_id,
         }
@@ -156,7 +164,10 @@ class Placement(Service):
         if server is not None and server["host"]:
             provider = next((one for one in self._providers() if one["name"] in (server["node"], server["host"])), None)
             if provider is not None:
-                allocations[provider["uuid"]] = {"resources": _resources(server), "generation": self._generation(provider)}
+                allocations[provider["uuid"]] = {
+                    "resources": _resources(server),
+                    "generation": self._generation(provider),
+                }
         return Reply(200, {"allocations": allocations})
 
     def _project_usages(self, request: Request) -> Reply:
@@ -175,7 +186,9 @@ class Placement(Service):
 def _resources(server: dict[str, Any]) -> dict[str, int]:
     flavor = server["flavor"]
     if server["host"] == "bm":
-        return {name.removeprefix("resources:"): 1 for name in flavor["extra_specs"] if name.startswith("resources:CUSTOM_")}
+        return {
+            name.removeprefix("resources:"): 1 for name in flavor["extra_specs"] if name.startswith("resources:CUSTOM_")
+        }
     return {"VCPU": flavor["vcpus"], "MEMORY_MB": flavor["ram"], "DISK_GB": flavor["disk"]}
 
 

@@ -58,7 +58,11 @@ def _accounts(cloud: "Cloud") -> Caller:
         for role in ("service", "admin"):
             keystone.assignments.add(Assignment("user", user["id"], "project", services["id"], roles[role]["id"]))
     return Caller(
-        user_id=admin["id"], user_name="admin", project_id=admins["id"], project_name="admin", roles=("admin", "member", "reader")
+        user_id=admin["id"],
+        user_name="admin",
+        project_id=admins["id"],
+        project_name="admin",
+        roles=("admin", "member", "reader"),
     )
 
 

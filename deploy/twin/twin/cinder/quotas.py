@@ -30,7 +30,9 @@ class Quotas:
             router.add("GET", base, self._show)
             router.add("PUT", base, self._set)
             router.add("DELETE", base, self._delete)
-            router.add("GET", base + "/defaults", lambda request: Reply(200, {"quota_set": self._named(request, DEFAULTS)}))
+            router.add(
+                "GET", base + "/defaults", lambda request: Reply(200, {"quota_set": self._named(request, DEFAULTS)})
+            )
         router.add("GET", "/v3/limits", self._show_limits)
         router.add("GET", "/v3/{scope}/limits", self._show_limits)
 
@@ -69,9 +71,7 @@ class Quotas:
         for kind, wanted in (("volumes", volume), ("snapshots", snapshot)):
             if wanted and 0 <= limits[kind] <= used[kind]:
                 title = kind[:-1].capitalize()
-                message = (
-                    f"{title}LimitExceeded: Maximum number of {kind} allowed ({limits[kind]}) exceeded for quota '{kind}'."
-                )
+                message = f"{title}LimitExceeded: Maximum number of {kind} allowed ({limits[kind]}) exceeded for quota '{kind}'."
                 raise ApiError(413, message)
 
     @staticmethod
@@ -98,7 +98,11 @@ class Quotas:
             raise ApiError(403, "Policy doesn't allow volume_extension:quotas:update to be performed.")
         project = request.params["project"]
         known = self._all(project)
-        body = {key: value for key, value in request.body("quota_set").items() if key not in ("tenant_id", "skip_validation")}
+        body = {
+            key: value
+            for key, value in request.body("quota_set").items()
+            if key not in ("tenant_id", "skip_validation")
+        }
         bad = [name for name in body if name not in known]
         if bad:
             raise ApiError(400, f"Bad key(s) in quota set: {', '.join(bad)}")

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from twin.cinder import attachments, snapshots, types, volumes
-from twin.cinder import events as events
+from twin.cinder import attachments, events, snapshots, types, volumes
 from twin.cinder.quotas import Quotas
 from twin.core.caller import Caller
 from twin.core.clock import micros, whole
@@ -83,7 +82,10 @@ class Cinder(FaultService):
     def links(self, kind: str, row_id: str) -> list[dict[str, str]]:
         """Self and bookmark."""
         base = f"{self.cloud.base_url}/volume"
-        return [{"rel": "self", "href": f"{base}/v3/{kind}/{row_id}"}, {"rel": "bookmark", "href": f"{base}/{kind}/{row_id}"}]
+        return [
+            {"rel": "self", "href": f"{base}/v3/{kind}/{row_id}"},
+            {"rel": "bookmark", "href": f"{base}/{kind}/{row_id}"},
+        ]
 
     # Nova's side of attachments.
 
@@ -169,7 +171,14 @@ class Cinder(FaultService):
         if not request.caller.is_admin:
             raise ApiError(403, "Policy doesn't allow volume_extension:services:index to be performed.")
         now = micros(whole(self.cloud.clock.now()))
-        common = {"zone": "nova", "status": "enabled", "state": "up", "updated_at": now, "cluster": None, "disabled_reason": None}
+        common = {
+            "zone": "nova",
+            "status": "enabled",
+            "state": "up",
+            "updated_at": now,
+            "cluster": None,
+            "disabled_reason": None,
+        }
         volume = {"backend_state": "up", "replication_status": "disabled", "active_backend_id": None, "frozen": False}
         services = [
             {"binary": "cinder-scheduler", "host": "ctl", **common},

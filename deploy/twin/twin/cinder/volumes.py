@@ -22,7 +22,9 @@ def routes(cinder: "Cinder") -> None:
     cinder.both("GET", "/volumes", lambda request: _list(cinder, request, detail=False))
     cinder.both("GET", "/volumes/detail", lambda request: _list(cinder, request, detail=True))
     cinder.both("POST", "/volumes", lambda request: _create(cinder, request))
-    cinder.both("GET", "/volumes/{id}", lambda request: Reply(200, {"volume": view(cinder, _row(cinder, request), request)}))
+    cinder.both(
+        "GET", "/volumes/{id}", lambda request: Reply(200, {"volume": view(cinder, _row(cinder, request), request)})
+    )
     cinder.both("PUT", "/volumes/{id}", lambda request: _update(cinder, request))
     cinder.both("DELETE", "/volumes/{id}", lambda request: _delete(cinder, request))
     cinder.both("POST", "/volumes/{id}/action", lambda request: _act(cinder, request))
@@ -120,7 +122,9 @@ def _create(cinder: "Cinder", request: Request) -> Reply:
     if not isinstance(size, int) and not str(size).isdigit():
         raise ApiError(400, f"Invalid input for field/attribute size. Value: {size}. {size} is not of type 'integer'")
     if int(str(size)) < 1:
-        raise ApiError(400, f"Invalid input for field/attribute size. Value: {size}. {size} is less than the minimum of 1")
+        raise ApiError(
+            400, f"Invalid input for field/attribute size. Value: {size}. {size} is less than the minimum of 1"
+        )
     size = int(str(size))
     kind = _type(cinder, body.get("volume_type"))
     cinder.quotas.check(caller.project_id, size, volume=True)
@@ -220,7 +224,9 @@ def _act(cinder: "Cinder", request: Request) -> Reply:
         return _extend(cinder, request, row, int((arguments or {}).get("new_size") or 0))
     if name == "os-reset_status":
         if not request.caller.is_admin:
-            raise ApiError(403, "Policy doesn't allow volume_extension:volume_admin_actions:reset_status to be performed.")
+            raise ApiError(
+                403, "Policy doesn't allow volume_extension:volume_admin_actions:reset_status to be performed."
+            )
         cinder.touch(row, status=str((arguments or {}).get("status") or row["status"]))
         return Reply(202)
     if name == "os-force_delete":

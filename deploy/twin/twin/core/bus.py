@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 MAX_PENDING = 200_000
 """Notifications waiting for the broker; past it new ones are dropped and counted, as memory is bounded."""
 CATCH_UP_SECONDS = 1.0
+"""How long an answer waits for its notifications when the broker is slow or away."""
 KEPT = 5_000
 """How many of the latest notifications `/twin/notifications` shows."""
 

@@ -18,7 +18,7 @@ class Chance:
         """The stream of that name, made at its first use."""
         stream = self._streams.get(name)
         if stream is None:
-            stream = self._streams[name] = random.Random(f"{self.seed}:{name}")  # noqa: S311
+            stream = self._streams[name] = random.Random(f"{self.seed}:{name}")
         return stream
 
     def uuid(self, kind: str) -> str:
@@ -45,4 +45,4 @@ class Chance:
 
     def delay_seconds(self, resource_id: str, step: str, low: float, high: float) -> float:
         """A delay that depends on the resource and the step only, not on what else is going on."""
-        return random.Random(f"{self.seed}:{resource_id}:{step}").uniform(low, high)  # noqa: S311
+        return random.Random(f"{self.seed}:{resource_id}:{step}").uniform(low, high)

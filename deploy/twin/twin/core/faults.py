@@ -65,7 +65,7 @@ class Faults:
                 re.compile(values.get(name, ""))
             except re.error as error:
                 raise ApiError(400, f"{name}: {error}") from None
-        lot = Random(f"{self._seed}:fault:{self._made}")  # noqa: S311
+        lot = Random(f"{self._seed}:fault:{self._made}")
         rule = FaultRule(id=str(self._made), _random=lot, **values)
         self.rules.append(rule)
         return rule

@@ -43,7 +43,11 @@ class Service:
     def unauthorized(self) -> Reply:
         """What keystonemiddleware answers without a good token."""
         body = {
-            "error": {"code": 401, "title": "Unauthorized", "message": "The request you have made requires authentication."}
+            "error": {
+                "code": 401,
+                "title": "Unauthorized",
+                "message": "The request you have made requires authentication.",
+            }
         }
         return Reply(401, body, {"WWW-Authenticate": f'Keystone uri="{self.cloud.base_url}/identity/v3"'})
 

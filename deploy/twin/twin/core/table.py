@@ -53,9 +53,9 @@ class Table:
     def where(self, **values: Any) -> list[Row]:
         """Rows whose attributes equal these; indexed ones first, so that the scan is short."""
         found: list[Row] | None = None
-        for name in values:
+        for name, value in values.items():
             if name in self._indexes:
-                rows = list(self._indexes[name].get(values[name], {}).values())
+                rows = list(self._indexes[name].get(value, {}).values())
                 if found is None or len(rows) < len(found):
                     found = rows
         pool = list(self._rows.values()) if found is None else found

@@ -60,7 +60,9 @@ VERSIONS = {
 }
 
 
-def emit(ironic: "Ironic", event_type: str, kind: str, data: dict[str, Any], caller: Caller, binary: str = "api") -> None:
+def emit(
+    ironic: "Ironic", event_type: str, kind: str, data: dict[str, Any], caller: Caller, binary: str = "api"
+) -> None:
     """`baremetal.<event_type>`."""
     payload = {
         "ironic_object.name": kind,

@@ -12,7 +12,19 @@ from twin.ironic import events
 if TYPE_CHECKING:
     from twin.ironic.service import Ironic
 
-INTERFACES = ("bios", "boot", "console", "deploy", "firmware", "inspect", "management", "power", "raid", "rescue", "vendor")
+INTERFACES = (
+    "bios",
+    "boot",
+    "console",
+    "deploy",
+    "firmware",
+    "inspect",
+    "management",
+    "power",
+    "raid",
+    "rescue",
+    "vendor",
+)
 SETTABLE = (
     "name",
     "driver",
@@ -115,13 +127,17 @@ def _create(ironic: "Ironic", request: Request) -> Reply:
     body = request.json()
     unknown = sorted(set(body) - {*SETTABLE, "uuid", "chassis_uuid", "parent_node"})
     if unknown or not body.get("driver"):
-        why = f"Additional properties are not allowed ('{unknown[0]}' was unexpected)" if unknown else "driver is mandatory"
+        why = (
+            f"Additional properties are not allowed ('{unknown[0]}' was unexpected)"
+            if unknown
+            else "driver is mandatory"
+        )
         raise ApiError(400, f"Schema error for node: {why}")
     if body["driver"] != "fake-hardware":
         raise ApiError(
             400,
             "No valid host was found. Reason: No conductor service registered which supports driver "
-            f"{body['driver']} for conductor group \"\". Ensure the driver is valid and enabled.",
+            f'{body["driver"]} for conductor group "". Ensure the driver is valid and enabled.',
         )
     if body.get("name") and ironic.nodes.where(name=body["name"]):
         raise ApiError(409, f"A node with name {body['name']} already exists.")
@@ -137,9 +153,28 @@ def _new(ironic: "Ironic", body: dict[str, Any]) -> Row:
         name: {}
         for name in ("clean_step", "deploy_step", "service_step", "driver_info", "driver_internal_info", "extra")
     }
-    empty.update({name: {} for name in ("instance_info", "properties", "network_data", "raid_config", "target_raid_config")})
-    nothing = ("automated_clean", "boot_mode", "secure_boot", "description", "fault", "inspection_started_at", "instance_uuid")
-    more = ("last_error", "lessee", "maintenance_reason", "name", "owner", "parent_node", "power_state", "protected_reason")
+    empty.update(
+        {name: {} for name in ("instance_info", "properties", "network_data", "raid_config", "target_raid_config")}
+    )
+    nothing = (
+        "automated_clean",
+        "boot_mode",
+        "secure_boot",
+        "description",
+        "fault",
+        "inspection_started_at",
+        "instance_uuid",
+    )
+    more = (
+        "last_error",
+        "lessee",
+        "maintenance_reason",
+        "name",
+        "owner",
+        "parent_node",
+        "power_state",
+        "protected_reason",
+    )
     rest = ("reservation", "resource_class", "retired_reason", "shard", "target_power_state", "target_provision_state")
     row: Row = {
         "id": body.get("uuid") or ironic.cloud.chance.uuid("node"),
@@ -167,7 +202,9 @@ def _new(ironic: "Ironic", body: dict[str, Any]) -> Row:
 def _patch(ironic: "Ironic", request: Request) -> Reply:
     row = ironic.node(request)
     if row["reservation"]:
-        raise ApiError(409, f"Node {row['id']} is locked by host ctl, please retry after the current operation is completed.")
+        raise ApiError(
+            409, f"Node {row['id']} is locked by host ctl, please retry after the current operation is completed."
+        )
     draft = {name: dict(value) if isinstance(value, dict) else value for name, value in row.items()}
     for change in request.json():
         _apply(draft, change)
@@ -193,7 +230,9 @@ def _apply(draft: Row, change: dict[str, Any]) -> None:
         holder = holder.setdefault(part, {})
     if removing:
         if parts[-1] not in holder:
-            raise ApiError(400, f"Couldn't apply patch '{change}'. Reason: can't remove non-existent object '{parts[-1]}'")
+            raise ApiError(
+                400, f"Couldn't apply patch '{change}'. Reason: can't remove non-existent object '{parts[-1]}'"
+            )
         del holder[parts[-1]]
     else:
         holder[parts[-1]] = change.get("value")
@@ -203,7 +242,7 @@ def _delete(ironic: "Ironic", request: Request) -> Reply:
     row = ironic.node(request)
     allowed = ("enroll", "manageable", "available", "error", "inspect failed", "clean failed", "verifying")
     if row["provision_state"] not in allowed and not row["maintenance"]:
-        message = f"Can not delete node \"{row['id']}\" while it is in provision state \"{row['provision_state']}\"."
+        message = f'Can not delete node "{row["id"]}" while it is in provision state "{row["provision_state"]}".'
         raise ApiError(409, message)
     if row["instance_uuid"]:
         raise ApiError(409, f"Node {row['id']} is associated with instance {row['instance_uuid']}.")
@@ -227,5 +266,17 @@ def _maintenance(ironic: "Ironic", request: Request) -> Reply:
 
 def _validate(ironic: "Ironic", request: Request) -> Reply:
     ironic.node(request)
-    names = ("boot", "deploy", "management", "network", "power", "bios", "console", "inspect", "raid", "rescue", "storage")
+    names = (
+        "boot",
+        "deploy",
+        "management",
+        "network",
+        "power",
+        "bios",
+        "console",
+        "inspect",
+        "raid",
+        "rescue",
+        "storage",
+    )
     return Reply(200, {name: {"result": True} for name in names})

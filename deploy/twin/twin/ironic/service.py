@@ -144,7 +144,12 @@ class Ironic(Service):
     def _drivers(self, request: Request) -> Reply:
         self.need_system(request, "baremetal:driver:get")
         base = f"{self.cloud.base_url}/baremetal/v1/drivers/fake-hardware"
-        driver = {"name": "fake-hardware", "hosts": ["ctl"], "links": [{"href": base, "rel": "self"}], "type": "dynamic"}
+        driver = {
+            "name": "fake-hardware",
+            "hosts": ["ctl"],
+            "links": [{"href": base, "rel": "self"}],
+            "type": "dynamic",
+        }
         return Reply(200, {"drivers": [driver]})
 
     def _conductors(self, request: Request) -> Reply:

@@ -24,18 +24,28 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "manage": Verb(("enroll", "available", "adopt failed", "clean failed", "inspect failed"), "manage", "verifying", "manageable"),
+    "manage": Verb(
+        ("enroll", "available", "adopt failed", "clean failed", "inspect failed"), "manage", "verifying", "manageable"
+    ),
     "inspect": Verb(("manageable",), "inspect", "inspecting", "manageable"),
     "provide": Verb(("manageable",), "provide", "cleaning", "available"),
     "clean": Verb(("manageable",), "clean", "cleaning", "manageable"),
     "active": Verb(("available", "manageable"), "deploy", "deploying", "active"),
     "rebuild": Verb(("active", "error", "deploy failed"), "rebuild", "deploying", "active"),
-    "deleted": Verb(("active", "error", "deploy failed", "wait call-back", "deploying"), "delete", "deleting", "available"),
+    "deleted": Verb(
+        ("active", "error", "deploy failed", "wait call-back", "deploying"), "delete", "deleting", "available"
+    ),
     "rescue": Verb(("active",), "rescue", "rescuing", "rescue"),
     "unrescue": Verb(("rescue",), "unrescue", "unrescuing", "active"),
 }
 STEADY = frozenset(("enroll", "manageable", "available", "active", "rescue", "error"))
-POWER = {"power on": "power on", "power off": "power off", "rebooting": "power on", "soft rebooting": "power on", "soft power off": "power off"}
+POWER = {
+    "power on": "power on",
+    "power off": "power off",
+    "rebooting": "power on",
+    "soft rebooting": "power on",
+    "soft power off": "power off",
+}
 
 
 def routes(ironic: "Ironic") -> None:
@@ -59,7 +69,9 @@ def _provision(ironic: "Ironic", request: Request) -> Reply:
     row = ironic.node(request)
     target = str(request.json().get("target"))
     if row["reservation"]:
-        raise ApiError(409, f"Node {row['id']} is locked by host ctl, please retry after the current operation is completed.")
+        raise ApiError(
+            409, f"Node {row['id']} is locked by host ctl, please retry after the current operation is completed."
+        )
     verb = VERBS.get(target)
     if verb is None or row["provision_state"] not in verb.allowed:
         raise ApiError(
@@ -68,7 +80,9 @@ def _provision(ironic: "Ironic", request: Request) -> Reply:
             f'"{row["provision_state"]}".',
         )
     if row["maintenance"] and target in ("active", "rebuild", "provide"):
-        raise ApiError(400, f"The {target} operation can't be performed on node {row['id']} because it's in maintenance mode.")
+        raise ApiError(
+            400, f"The {target} operation can't be performed on node {row['id']} because it's in maintenance mode."
+        )
     transit(ironic, row, target, request.caller)
     return Reply(202, None, {"Location": request.link(f"/v1/nodes/{row['id']}/states")})
 

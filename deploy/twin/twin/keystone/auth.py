@@ -88,9 +88,7 @@ def _user(keystone: "Keystone", user_id: str) -> Row:
 
 def _scoped(keystone: "Keystone", user: Row, method: str, scope: Any) -> Token:
     if not isinstance(scope, dict):
-        default = user.get("default_project_id")
-        token = keystone.tokens.issue(user["id"], method, project_id=default)
-        return token
+        return keystone.tokens.issue(user["id"], method, project_id=user.get("default_project_id"))
     if "system" in scope:
         token = keystone.tokens.issue(user["id"], method, system=True)
     elif "project" in scope:
@@ -123,7 +121,9 @@ def _by_credential(keystone: "Keystone", request: Request, given: dict[str, Any]
         credential = found[0] if found else None
     good = credential is not None and credential["_secret"] == given.get("secret")
     if credential is None or not good or _expired(keystone, credential):
-        audit.authenticated(keystone, request, keystone.users.get(credential["user_id"]) if credential else None, success=False)
+        audit.authenticated(
+            keystone, request, keystone.users.get(credential["user_id"]) if credential else None, success=False
+        )
         raise _unauthorized()
     token = keystone.tokens.issue(
         credential["user_id"],

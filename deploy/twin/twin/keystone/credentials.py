@@ -35,7 +35,9 @@ def _shown(keystone: "Keystone", row: Row) -> dict[str, Any]:
 
 
 def _list(keystone: "Keystone", request: Request) -> Reply:
-    return keystone.listed(request, "application_credentials", keystone.credentials.where(user_id=_mine(request, "list")))
+    return keystone.listed(
+        request, "application_credentials", keystone.credentials.where(user_id=_mine(request, "list"))
+    )
 
 
 def _create(keystone: "Keystone", request: Request) -> Reply:

@@ -76,7 +76,9 @@ class _Room:
         body = request.body(self._singular)
         name = body.get("name")
         if not name:
-            message = f"Invalid input for field/attribute {self._singular}. Value: {body}. 'name' is a required property"
+            message = (
+                f"Invalid input for field/attribute {self._singular}. Value: {body}. 'name' is a required property"
+            )
             raise ApiError(400, message)
         if self._table.where(name=name):
             raise ApiError(

@@ -43,7 +43,8 @@ class _Room:
         roles = [
             self._keystone.roles.get(one.role_id)
             for one in self._keystone.assignments.all()
-            if (one.actor_kind, one.actor_id, one.target_kind, one.target_id) == (self._actor, actor, self._target, target)
+            if (one.actor_kind, one.actor_id, one.target_kind, one.target_id)
+            == (self._actor, actor, self._target, target)
         ]
         return self._keystone.listed(request, "roles", [role for role in roles if role is not None])
 
@@ -61,7 +62,8 @@ class _Room:
             audit.assigned(keystone, request, "created", self._facts(assignment))
         elif assignment not in keystone.assignments:
             raise ApiError(
-                404, f"Could not find role assignment with role: {role}, user or group: {actor}, project, domain, or "
+                404,
+                f"Could not find role assignment with role: {role}, user or group: {actor}, project, domain, or "
                 f"system: {target}.",
             )
         elif request.method == "DELETE":

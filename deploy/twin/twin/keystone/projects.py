@@ -91,7 +91,7 @@ def _update(keystone: "Keystone", request: Request) -> Reply:
     keystone.need_admin(request, "identity:update_project")
     project = _project(keystone, request, "update_project")
     body = request.body("project")
-    name = body.get("name", project["name"])
+    name = str(body.get("name", project["name"]))
     if name != project["name"]:
         _refuse_duplicate(keystone, name, project["domain_id"])
         keystone.projects.change(project, name=name)

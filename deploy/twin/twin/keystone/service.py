@@ -85,7 +85,9 @@ class Keystone(Service):
                 }
                 for endpoint in self.endpoints.where(service_id=service["id"])
             ]
-            entries.append({"endpoints": endpoints, "id": service["id"], "type": service["type"], "name": service["name"]})
+            entries.append(
+                {"endpoints": endpoints, "id": service["id"], "type": service["type"], "name": service["name"]}
+            )
         return entries
 
     def register(self, service: Service) -> None:

@@ -7,7 +7,7 @@ from twin.core.errors import ApiError
 from twin.core.http import Reply, Request
 from twin.core.service import FaultService, asked_microversion
 from twin.core.table import Row, Table
-from twin.manila import access, shares, types
+from twin.manila import access, share_details, shares, types
 from twin.manila.quotas import Quotas
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Manila(FaultService):
         router.add("GET", "/v2/share-networks/detail", lambda request: Reply(200, {"share_networks": []}))
         router.add("GET", "/v2/snapshots", lambda request: Reply(200, {"snapshots": []}))
         router.add("GET", "/v2/snapshots/detail", lambda request: Reply(200, {"snapshots": []}))
-        for room in (types, shares, access):
+        for room in (types, shares, share_details, access):
             room.routes(self)
 
     def negotiate(self, request: Request) -> None:

@@ -25,10 +25,6 @@ def routes(manila: "Manila") -> None:
     router.add("GET", base, lambda request: Reply(200, {"share": view(manila, manila.share(request), request)}))
     router.add("PUT", base, lambda request: _update(manila, request))
     router.add("DELETE", base, lambda request: _delete(manila, request))
-    router.add("GET", base + "/export_locations", lambda request: _exports(manila, request))
-    router.add("GET", base + "/instances", lambda request: _instances(manila, request))
-    router.add("GET POST PUT", base + "/metadata", lambda request: _metadata(manila, request))
-    router.add("DELETE", base + "/metadata/{key}", lambda request: _drop_metadata(manila, request))
 
 
 def view(manila: "Manila", row: Row, request: Request) -> dict[str, Any]:
@@ -58,7 +54,7 @@ def view(manila: "Manila", row: Row, request: Request) -> dict[str, Any]:
         "snapshot_support": True,
         "task_state": None,
         "share_type_name": kind["name"] if kind else None,
-        "access_rules_status": _rules_status(manila, row),
+        "access_rules_status": rules_status(manila, row),
         "replication_type": None,
         "has_replicas": False,
         "user_id": row["user_id"],
@@ -77,7 +73,8 @@ def view(manila: "Manila", row: Row, request: Request) -> dict[str, Any]:
     return shown
 
 
-def _rules_status(manila: "Manila", row: Row) -> str:
+def rules_status(manila: "Manila", row: Row) -> str:
+    """How far the access rules are applied."""
     states = {rule["state"] for rule in manila.rules.where(share_id=row["id"])}
     if "error" in states:
         return "error"
@@ -272,57 +269,3 @@ def extend(manila: "Manila", row: Row, size: int, caller: Caller) -> None:
             row.update(status="available", size=size, updated=manila.cloud.clock.now())
 
     manila.cloud.later(row["id"], f"size:{size}", 0.2, 0.6, done)
-
-
-def _exports(manila: "Manila", request: Request) -> Reply:
-    row = manila.share(request)
-    if row["status"] in ("creating", "error"):
-        return Reply(200, {"export_locations": []})
-    instance = row["instance_id"]
-    name = f"share_{row['id']}_{instance}".replace("-", "_")
-    if row["proto"] == "CEPHFS":
-        path = f"10.0.0.10:6789,10.0.0.11:6789:/volumes/_nogroup/{instance}/{name}"
-    else:
-        path = f"10.0.0.20:/fake_path/{name}"
-    location: dict[str, Any] = {"id": row["export_id"], "path": path, "preferred": False}
-    if request.caller.is_admin:
-        location.update(share_instance_id=instance, is_admin_only=False)
-    return Reply(200, {"export_locations": [location]})
-
-
-def _instances(manila: "Manila", request: Request) -> Reply:
-    manila.need_admin(request, "share_instance:index")
-    row = manila.share(request)
-    instance = {
-        "id": row["instance_id"],
-        "share_id": row["id"],
-        "availability_zone": "nova",
-        "created_at": micros(row["created"]),
-        "host": row["host"],
-        "status": row["status"],
-        "share_network_id": None,
-        "share_server_id": None,
-        "access_rules_status": _rules_status(manila, row),
-        "replica_state": None,
-        "share_type_id": row["type_id"],
-        "cast_rules_to_readonly": False,
-        "progress": "100%",
-    }
-    return Reply(200, {"share_instances": [instance]})
-
-
-def _metadata(manila: "Manila", request: Request) -> Reply:
-    row = manila.share(request)
-    if request.method != "GET":
-        values = {str(key): str(value) for key, value in request.body("metadata").items()}
-        row["metadata"] = values if request.method == "PUT" else {**row["metadata"], **values}
-    return Reply(200, {"metadata": row["metadata"]})
-
-
-def _drop_metadata(manila: "Manila", request: Request) -> Reply:
-    row = manila.share(request)
-    key = request.params["key"]
-    if key not in row["metadata"]:
-        raise ApiError(404, "Metadata item was not found")
-    row["metadata"] = {name: value for name, value in row["metadata"].items() if name != key}
-    return Reply(200)

@@ -18,7 +18,11 @@ def routes(manila: "Manila") -> None:
     router.add("GET", "/v2/types/default", lambda request: Reply(200, _both(next(iter(manila.types)))))
     router.add("GET", "/v2/types/{id}", lambda request: Reply(200, _both(_row(manila, request))))
     router.add("DELETE", "/v2/types/{id}", lambda request: _delete(manila, request))
-    router.add("GET", "/v2/types/{id}/extra_specs", lambda request: Reply(200, {"extra_specs": _row(manila, request)["extra_specs"]}))
+    router.add(
+        "GET",
+        "/v2/types/{id}/extra_specs",
+        lambda request: Reply(200, {"extra_specs": _row(manila, request)["extra_specs"]}),
+    )
 
 
 def add_type(manila: "Manila", name: str, extra_specs: dict[str, Any]) -> Row:
@@ -39,7 +43,9 @@ def _view(row: Row) -> dict[str, Any]:
         "id": row["id"],
         "name": row["name"],
         "extra_specs": dict(row["extra_specs"]),
-        "required_extra_specs": {"driver_handles_share_servers": row["extra_specs"].get("driver_handles_share_servers")},
+        "required_extra_specs": {
+            "driver_handles_share_servers": row["extra_specs"].get("driver_handles_share_servers")
+        },
         "share_type_access:is_public": True,
         "description": row["description"],
         "is_default": row["name"] == "nfs",

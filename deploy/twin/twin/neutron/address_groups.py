@@ -20,6 +20,7 @@ class AddressGroups(Collection):
     plural = "address_groups"
     path = "address-groups"
     label = "AddressGroup"
+    title = "Address group"
     create_attributes = frozenset(("name", "description", "addresses"))
     update_attributes = frozenset(("name", "description"))
     filters = frozenset(("shared",))

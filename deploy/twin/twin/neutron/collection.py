@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from twin.core.caller import Caller
 from twin.core.clock import zulu
+from twin.core.errors import ApiError
 from twin.core.http import Reply, Request
 from twin.core.table import Row, Table
-from twin.neutron.errors import ApiError, bad_request, disallowed, over_quota, refused
+from twin.neutron.errors import bad_request, disallowed, over_quota, refused
 from twin.neutron.listing import filtered, narrowed, only_fields, page
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class Collection:
     path: str
     label: str
     """As in `NetworkNotFound`."""
+    title = ""
+    """The resource's name in messages where it is not `Network`."""
     create_attributes: frozenset[str] = frozenset()
     update_attributes: frozenset[str] = frozenset()
     admin_attributes: frozenset[str] = frozenset()
@@ -79,16 +82,20 @@ class Collection:
 
     def missing(self, row_id: str) -> ApiError:
         """The 404."""
-        return refused(404, f"{self.label}NotFound", f"{self.title} {row_id} could not be found.")
-
-    @property
-    def title(self) -> str:
-        """The resource's name in messages."""
-        return self.singular.replace("_", " ").capitalize()
+        return refused(
+            404, f"{self.label}NotFound", f"{self.title or self.singular.capitalize()} {row_id} could not be found."
+        )
 
     def filterable(self, name: str) -> bool:
         """Whether lists may be filtered by the attribute."""
-        return name in self.filters or name in ("id", "project_id", "tenant_id", "name", "description", "revision_number")
+        return name in self.filters or name in (
+            "id",
+            "project_id",
+            "tenant_id",
+            "name",
+            "description",
+            "revision_number",
+        )
 
     # The API.
 

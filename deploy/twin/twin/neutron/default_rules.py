@@ -37,7 +37,9 @@ class DefaultRules(Collection):
     def __init__(self, neutron: "Neutron") -> None:
         super().__init__(neutron)
         for ethertype in ("IPv4", "IPv6"):
-            self._add({"ethertype": ethertype, "direction": "egress"}, "Legacy default SG rule for egress traffic", True, True)
+            self._add(
+                {"ethertype": ethertype, "direction": "egress"}, "Legacy default SG rule for egress traffic", True, True
+            )
             self._add(
                 {"ethertype": ethertype, "direction": "ingress", "remote_group_id": "PARENT"},
                 "Legacy default SG rule for ingress traffic",
@@ -60,7 +62,10 @@ class DefaultRules(Collection):
                 message = f"Default Security group rule already exists. Rule id is {other['id']}."
                 raise refused(409, "DefaultSecurityGroupRuleExists", message)
         return self._add(
-            values, body.get("description") or "", bool(body.get("used_in_default_sg")), bool(body.get("used_in_non_default_sg", True))
+            values,
+            body.get("description") or "",
+            bool(body.get("used_in_default_sg")),
+            bool(body.get("used_in_non_default_sg", True)),
         )
 
     def visible(self, row: Row, caller: Caller) -> bool:
@@ -71,7 +76,9 @@ class DefaultRules(Collection):
         """Administrators may change it."""
         row = self.table.get(row_id)
         if row is None:
-            raise refused(404, "DefaultSecurityGroupRuleNotFound", f"Default Security Group rule {row_id} does not exist")
+            raise refused(
+                404, "DefaultSecurityGroupRuleNotFound", f"Default Security Group rule {row_id} does not exist"
+            )
         if own and not caller.is_admin:
             raise disallowed("rule:delete_default_security_group_rule")
         return row

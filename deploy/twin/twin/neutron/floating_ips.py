@@ -32,9 +32,11 @@ class FloatingIps(Collection):
         )
     )
     update_attributes = frozenset(("port_id", "fixed_ip_address", "description", "qos_policy_id"))
-    filters = frozenset(("floating_network_id", "floating_ip_address", "port_id", "router_id", "fixed_ip_address", "status"))
+    filters = frozenset(
+        ("floating_network_id", "floating_ip_address", "port_id", "router_id", "fixed_ip_address", "status")
+    )
     quota = "floatingip"
-    title = "Floating IP"  # type: ignore[assignment]
+    title = "Floating IP"
 
     def __init__(self, neutron: "Neutron") -> None:
         super().__init__(neutron, "port_id", "router_id")
@@ -98,7 +100,9 @@ class FloatingIps(Collection):
         port = self.neutron.ports.found(port_id, caller)
         addresses = [ip for ip in port["fixed_ips"] if fixed in (None, ip["ip_address"])]
         if not addresses:
-            message = f"Bad floatingip request: Cannot add floating IP to port {port_id} that has no fixed IPv4 addresses."
+            message = (
+                f"Bad floatingip request: Cannot add floating IP to port {port_id} that has no fixed IPv4 addresses."
+            )
             raise refused(400, "BadRequest", message)
         router = self.neutron.routers.router_of({ip["subnet_id"] for ip in addresses}, row["floating_network_id"])
         if router is None:

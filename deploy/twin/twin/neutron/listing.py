@@ -10,7 +10,18 @@ if TYPE_CHECKING:
     from twin.neutron.collection import Collection
 
 CONTROLS = frozenset(
-    ("limit", "marker", "fields", "sort_key", "sort_dir", "page_reverse", "tags", "tags-any", "not-tags", "not-tags-any")
+    (
+        "limit",
+        "marker",
+        "fields",
+        "sort_key",
+        "sort_dir",
+        "page_reverse",
+        "tags",
+        "tags-any",
+        "not-tags",
+        "not-tags-any",
+    )
 )
 
 
@@ -89,7 +100,7 @@ def page(rows: list[Row], plural: str, request: Request) -> tuple[list[Row], dic
     if limit and "id" not in keys:
         keys, directions = [*keys, "id"], [*directions, "asc"]
     for key, direction in reversed(list(zip(keys, directions + ["asc"] * len(keys), strict=False))):
-        rows = sorted(rows, key=lambda row: (row.get(key) is None, str(row.get(key))), reverse=direction == "desc")  # noqa: B023
+        rows = sorted(rows, key=lambda row: (row.get(key) is None, str(row.get(key))), reverse=direction == "desc")
     if not limit:
         return rows, {}
     backward = request.flag("page_reverse")

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from twin.neutron.service import Neutron
 
 PROVIDER = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
-COMMON = ("name", "admin_state_up", "description", "shared", "router:external", "port_security_enabled", "mtu", "dns_domain")
+COMMON = (
+    "name",
+    "admin_state_up",
+    "description",
+    "shared",
+    "router:external",
+    "port_security_enabled",
+    "mtu",
+    "dns_domain",
+)
 
 
 class Networks(Collection):
@@ -22,7 +31,9 @@ class Networks(Collection):
     plural = "networks"
     path = "networks"
     label = "Network"
-    create_attributes = frozenset((*COMMON, *PROVIDER, "qos_policy_id", "availability_zone_hints", "is_default", "qinq"))
+    create_attributes = frozenset(
+        (*COMMON, *PROVIDER, "qos_policy_id", "availability_zone_hints", "is_default", "qinq")
+    )
     update_attributes = frozenset((*COMMON, "qos_policy_id", "is_default"))
     admin_attributes = frozenset((*PROVIDER, "shared", "router:external"))
     filters = frozenset(("admin_state_up", "status", "shared", "router:external", "mtu", *PROVIDER, "is_default"))

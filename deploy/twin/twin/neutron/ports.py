@@ -34,7 +34,12 @@ COMMON = (
     "qos_policy_id",
     "numa_affinity_policy",
 )
-SERVICE_OWNERS = ("network:router_interface", "network:router_gateway", "network:floatingip", "network:ha_router_replicated")
+SERVICE_OWNERS = (
+    "network:router_interface",
+    "network:router_gateway",
+    "network:floatingip",
+    "network:ha_router_replicated",
+)
 NEEDS_SECURITY = "Port security must be enabled and port must have an IP address in order to use security groups."
 MAC = re.compile(r"^([0-9a-f]{2}:){5}[0-9a-f]{2}$")
 VIF_DETAILS = {
@@ -131,8 +136,8 @@ class Ports(Collection):
             body["security_groups"] = self._known_groups(body["security_groups"], caller)
         elif "security_groups" in body:
             body["security_groups"] = []
-        secured = body.get("port_security_enabled", row["port_security_enabled"])
-        groups = body.get("security_groups", row["security_groups"])
+        secured = bool(body.get("port_security_enabled", row["port_security_enabled"]))
+        groups: list[str] = body["security_groups"] if "security_groups" in body else row["security_groups"]
         if "allowed_address_pairs" in body:
             body["allowed_address_pairs"] = self._pairs(body["allowed_address_pairs"], row["mac_address"])
         self._check_security(row, body, secured, groups)

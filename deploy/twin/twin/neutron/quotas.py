@@ -80,15 +80,17 @@ class Quotas:
             raise disallowed("rule:update_quota")
         body: dict[str, Any] = dict(request.body("quota"))
         force = bool(body.pop("force", False))
-        check = bool(body.pop("check_limit", False))
+        body.pop("check_limit", None)
         for name, limit in body.items():
             if name not in DEFAULTS:
                 raise bad_request(f"Unrecognized attribute(s) '{name}'")
             if isinstance(limit, bool) or not isinstance(limit, (int, str)) or not str(limit).lstrip("-").isdigit():
                 raise bad_input(name, f"'{limit}' is not an integer.")
             used = self._used(project, name)
-            if not force and (check or True) and 0 <= int(limit) < used:
-                raise bad_request(f"Quota limit {limit} for {name} must be greater than or equal to already used {used}")
+            if not force and 0 <= int(limit) < used:
+                raise bad_request(
+                    f"Quota limit {limit} for {name} must be greater than or equal to already used {used}"
+                )
         self._limits.setdefault(project, {}).update({name: int(limit) for name, limit in body.items()})
         self._neutron.emit("quota.update.end", {"quota": self._all(project)}, request.caller)
         return Reply(200, {"quota": self._all(project)})

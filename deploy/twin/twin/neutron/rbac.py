@@ -29,7 +29,7 @@ class RbacPolicies(Collection):
     filters = frozenset(("object_type", "object_id", "action", "target_tenant"))
     quota = "rbac_policy"
     taggable = False
-    title = "RBAC policy"  # type: ignore[assignment]
+    title = "RBAC policy"
 
     def __init__(self, neutron: "Neutron") -> None:
         super().__init__(neutron, "object_id")

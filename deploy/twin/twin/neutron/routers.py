@@ -12,7 +12,16 @@ from twin.neutron.errors import bad_request, refused
 if TYPE_CHECKING:
     from twin.neutron.service import Neutron
 
-COMMON = ("name", "description", "admin_state_up", "external_gateway_info", "routes", "distributed", "ha", "enable_ndp_proxy")
+COMMON = (
+    "name",
+    "description",
+    "admin_state_up",
+    "external_gateway_info",
+    "routes",
+    "distributed",
+    "ha",
+    "enable_ndp_proxy",
+)
 
 
 class Routers(Collection):
@@ -168,7 +177,7 @@ class Routers(Collection):
         elif body.get("subnet_id"):
             subnet = self.neutron.subnets.found(body["subnet_id"], request.caller)
             if not subnet["gateway_ip"]:
-                message = f"Bad router request: Subnet for router interface must have a gateway IP."
+                message = "Bad router request: Subnet for router interface must have a gateway IP."
                 raise refused(400, "BadRequest", message)
             subnets = [subnet]
             self._check_overlap(row, subnets)

@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from twin.core.caller import Caller
+from twin.core.errors import ApiError
 from twin.core.http import Reply, Request
 from twin.core.table import Row
 from twin.neutron import rule_checks
 from twin.neutron.collection import Collection
-from twin.neutron.errors import ApiError, bad_request, refused
+from twin.neutron.errors import bad_request, refused
 
 if TYPE_CHECKING:
     from twin.neutron.service import Neutron

@@ -25,7 +25,9 @@ class Subnets(Collection):
     label = "Subnet"
     create_attributes = frozenset((*COMMON, *FIXED, "service_types", "segment_id", "dns_publish_fixed_ip"))
     update_attributes = frozenset((*COMMON, "service_types", "segment_id", "dns_publish_fixed_ip"))
-    filters = frozenset(("network_id", "ip_version", "cidr", "gateway_ip", "enable_dhcp", "subnetpool_id", "ipv6_ra_mode"))
+    filters = frozenset(
+        ("network_id", "ip_version", "cidr", "gateway_ip", "enable_dhcp", "subnetpool_id", "ipv6_ra_mode")
+    )
     quota = "subnet"
 
     def __init__(self, neutron: "Neutron") -> None:
@@ -66,7 +68,9 @@ class Subnets(Collection):
             if "/" not in cidr:
                 raise ValueError
         except ValueError:
-            raise refused(400, "InvalidInput", f"Invalid input for operation: {cidr} is not in a CIDR format.") from None
+            raise refused(
+                400, "InvalidInput", f"Invalid input for operation: {cidr} is not in a CIDR format."
+            ) from None
         if int(body.get("ip_version") or 4) != prefix.version:
             raise refused(
                 400,
@@ -85,17 +89,14 @@ class Subnets(Collection):
 
     @staticmethod
     def _pools(prefix: IPv4Network | IPv6Network, gateway: str | None) -> list[dict[str, str]]:
-        first = prefix.network_address + 1
-        last = prefix.broadcast_address - (1 if prefix.version == 4 else 0)
+        address = type(prefix.network_address)
+        first = int(prefix.network_address) + 1
+        last = int(prefix.broadcast_address) - (1 if prefix.version == 4 else 0)
         if gateway is None:
-            return [{"start": str(first), "end": str(last)}]
-        middle = ip_address(gateway)
-        pools = []
-        if middle > first:
-            pools.append({"start": str(first), "end": str(min(middle - 1, last))})
-        if middle < last:
-            pools.append({"start": str(max(middle + 1, first)), "end": str(last)})
-        return pools
+            return [{"start": str(address(first)), "end": str(address(last))}]
+        middle = int(ip_address(gateway))
+        ranges = ((first, min(middle - 1, last)), (max(middle + 1, first), last))
+        return [{"start": str(address(low)), "end": str(address(high))} for low, high in ranges if low <= high]
 
     def visible(self, row: Row, caller: Caller) -> bool:
         """As its network."""
@@ -179,4 +180,6 @@ class Subnets(Collection):
                 address = str(ip_address(start + (offset + step) % width))
                 if address not in used:
                     return address
-        raise refused(409, "IpAddressGenerationFailure", f"No more IP addresses available on network {subnet['network_id']}.")
+        raise refused(
+            409, "IpAddressGenerationFailure", f"No more IP addresses available on network {subnet['network_id']}."
+        )

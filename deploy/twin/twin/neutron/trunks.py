@@ -66,7 +66,10 @@ class Trunks(Collection):
         for one in asked:
             port = self.neutron.ports.found(str(one.get("port_id")), caller)
             self.check_port(port["id"])
-            tag = {"segmentation_id": one.get("segmentation_id"), "segmentation_type": one.get("segmentation_type", "vlan")}
+            tag = {
+                "segmentation_id": one.get("segmentation_id"),
+                "segmentation_type": one.get("segmentation_type", "vlan"),
+            }
             if any({name: have[name] for name in tag} == tag for have in row["sub_ports"]):
                 message = (
                     f"segmentation_type {tag['segmentation_type']} and segmentation_id {tag['segmentation_id']} already in "

@@ -138,7 +138,9 @@ def _reset_state(nova: "Nova", request: Request, server: Row, arguments: dict[st
     nova.need_admin(request, "os_compute_api:os-admin-actions:reset_state")
     state = arguments.get("state")
     if state not in ("active", "error"):
-        raise ApiError(400, f"Invalid input for field/attribute state. Value: {state}. '{state}' is not one of ['active', 'error']")
+        raise ApiError(
+            400, f"Invalid input for field/attribute state. Value: {state}. '{state}' is not one of ['active', 'error']"
+        )
     lifecycle.stamp(nova, server, request.caller)
     server["fault"] = server["fault"] or {"code": 500, "created": "", "message": "reset"}
     lifecycle.write(nova, server, vm_state=state, task_state=None)
@@ -170,7 +172,11 @@ def _groups(add: bool) -> Callable[["Nova", Request, Row, dict[str, Any]], Reply
 def _create_image(nova: "Nova", request: Request, server: Row, arguments: dict[str, Any]) -> Reply:
     check_state(server, "createImage", ("active", "stopped", "paused", "suspended"))
     image = nova.cloud.glance.add(
-        str(arguments.get("name")), request.caller, visibility="private", image_type="snapshot", instance_uuid=server["id"]
+        str(arguments.get("name")),
+        request.caller,
+        visibility="private",
+        image_type="snapshot",
+        instance_uuid=server["id"],
     )
     nova.cloud.glance.emit("image.create", image)
     begin(nova, request, server, "createImage", "image_snapshot_pending")
@@ -202,7 +208,7 @@ def _shelve(nova: "Nova", request: Request, server: Row, arguments: dict[str, An
         events.action(nova, server, "shelve.end", "shelve.end")
         events.action(nova, server, "shelve_offload.start", "shelve_offload.start")
         for port in nova.ports_of(server):
-            body = {"binding:host_id": None, "binding:profile": {}}
+            body: dict[str, Any] = {"binding:host_id": None, "binding:profile": {}}
             networking.update_port(nova, port, body, server["initiator"])
         host = server["host"]
         lifecycle.write(nova, server, vm_state="shelved_offloaded", task_state=None)

@@ -30,7 +30,9 @@ def plain(nova: "Nova", publisher: str, event_type: str, payload: Any, caller: C
     nova.cloud.notify("nova", "nova", publisher, event_type, payload, caller, priority=priority, extra=extra)
 
 
-def versioned(nova: "Nova", publisher: str, event_type: str, payload: Any, caller: Caller, priority: str = "info") -> None:
+def versioned(
+    nova: "Nova", publisher: str, event_type: str, payload: Any, caller: Caller, priority: str = "info"
+) -> None:
     """The versioned format, on its own topic."""
     nova.cloud.notify(
         "nova",

@@ -22,7 +22,9 @@ def routes(nova: "Nova") -> None:
     router.add("PUT", "/v2.1/flavors/{id}", lambda request: _update(nova, request))
     router.add("DELETE", "/v2.1/flavors/{id}", lambda request: _delete(nova, request))
     specs = "/v2.1/flavors/{id}/os-extra_specs"
-    router.add("GET", specs, lambda request: Reply(200, {"extra_specs": flavor(nova, request.params["id"])["extra_specs"]}))
+    router.add(
+        "GET", specs, lambda request: Reply(200, {"extra_specs": flavor(nova, request.params["id"])["extra_specs"]})
+    )
     router.add("POST", specs, lambda request: _set_specs(nova, request))
     router.add("GET PUT DELETE", specs + "/{key}", lambda request: _spec(nova, request))
     router.add("GET", "/v2.1/flavors/{id}/os-flavor-access", lambda request: _access(nova, request))

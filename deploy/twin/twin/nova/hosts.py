@@ -102,7 +102,7 @@ def _delete(nova: "Nova", request: Request) -> Reply:
     if row is None:
         raise ApiError(404, f"Service {request.params['id']} not found.")
     if nova.servers.where(host=row["host"]):
-        message = f"Unable to delete compute service that is hosting instances. Migrate or delete the instances first."
+        message = "Unable to delete compute service that is hosting instances. Migrate or delete the instances first."
         raise ApiError(409, message)
     nova.hosts.remove(row["id"])
     return Reply(204)
@@ -112,9 +112,9 @@ def _rows(nova: "Nova") -> list[Row]:
     rows = [row for row in nova.hosts if row["kind"] == "hypervisor"]
     ironic = next((row for row in nova.hosts if row["kind"] == "ironic"), None)
     if ironic is not None:
-        for node in nova.cloud.ironic.nodes:
-            if node["provision_state"] in ("available", "active", "deploying", "cleaning", "deleting"):
-                rows.append({**ironic, "hypervisor_id": node["id"], "node": node["id"]})
+        shown = ("available", "active", "deploying", "cleaning", "deleting")
+        nodes = [node["id"] for node in nova.cloud.ironic.nodes if node["provision_state"] in shown]
+        rows.extend({**ironic, "hypervisor_id": node, "node": node} for node in nodes)
     return rows
 
 
@@ -139,7 +139,9 @@ def _view(row: Row, *, detail: bool) -> dict[str, Any]:
 
 
 def _hypervisors(nova: "Nova", request: Request, *, detail: bool) -> Reply:
-    nova.need_admin(request, "os_compute_api:os-hypervisors:list-detail" if detail else "os_compute_api:os-hypervisors:list")
+    nova.need_admin(
+        request, "os_compute_api:os-hypervisors:list-detail" if detail else "os_compute_api:os-hypervisors:list"
+    )
     rows = [{**row, "service_id": row["id"], "id": row["hypervisor_id"]} for row in _rows(nova)]
     pattern = request.one("hypervisor_hostname_pattern")
     rows = [row for row in rows if pattern in str(row.get("node", row["host"]))]
@@ -162,12 +164,18 @@ def _hypervisor(nova: "Nova", request: Request) -> Reply:
 
 def _zones(nova: "Nova", request: Request, *, detail: bool) -> Reply:
     if not detail:
-        return Reply(200, {"availabilityZoneInfo": [{"zoneName": "nova", "zoneState": {"available": True}, "hosts": None}]})
+        return Reply(
+            200, {"availabilityZoneInfo": [{"zoneName": "nova", "zoneState": {"available": True}, "hosts": None}]}
+        )
     nova.need_admin(request, "os_compute_api:os-availability-zone:detail")
     zones: dict[str, dict[str, Any]] = {"internal": {}, "nova": {}}
     for row in nova.hosts:
         zone = "internal" if row["kind"] == "control" else "nova"
-        state = {"available": not row["forced_down"], "active": not row["disabled"], "updated_at": micros(row["updated"])}
+        state = {
+            "available": not row["forced_down"],
+            "active": not row["disabled"],
+            "updated_at": micros(row["updated"]),
+        }
         zones[zone].setdefault(row["host"], {})[row["binary"]] = state
     info = [{"zoneName": name, "zoneState": {"available": True}, "hosts": hosts} for name, hosts in zones.items()]
     return Reply(200, {"availabilityZoneInfo": info})

@@ -83,7 +83,9 @@ def _create(nova: "Nova", request: Request) -> Reply:
     public_key, private_key, word = body.get("public_key"), None, "import"
     if public_key is None:
         if request.microversion >= (2, 92):
-            raise ApiError(400, f"Invalid input for field/attribute keypair. Value: {body}. 'public_key' is a required property")
+            raise ApiError(
+                400, f"Invalid input for field/attribute keypair. Value: {body}. 'public_key' is a required property"
+            )
         word = "create"
         blob = base64.b64encode(nova.cloud.chance.stream("keypair").randbytes(51)).decode()
         public_key = f"ssh-rsa {blob} Generated-by-Nova"

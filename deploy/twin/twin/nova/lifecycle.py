@@ -100,7 +100,9 @@ def boot(nova: "Nova", server: Row) -> None:
     def build() -> None:
         host, node = server["_place"]
         write(nova, server, task_state=None)
-        events.action(nova, server, "create.start", "create.start", host=host, kind="create", plain_more=_image_name(nova, server))
+        events.action(
+            nova, server, "create.start", "create.start", host=host, kind="create", plain_more=_image_name(nova, server)
+        )
         write(nova, server, host=host, node=node)
         write(nova, server, task_state="networking")
 

@@ -64,7 +64,13 @@ def live_migrate(nova: "Nova", request: Request, server: Row, arguments: dict[st
         _both(nova, server, "live_migration.post.dest.start", "live_migration_post_dest.start", target)
         lifecycle.write(nova, server, host=target, node=target, task_state=None)
         for port in nova.ports_of(server):
-            gone = {"host": source, "vif_type": "unbound", "vnic_type": "normal", "status": "INACTIVE", "vif_details": {}}
+            gone = {
+                "host": source,
+                "vif_type": "unbound",
+                "vnic_type": "normal",
+                "status": "INACTIVE",
+                "vif_details": {},
+            }
             neutron.emit("binding.delete.start", {"binding_id": source}, inner)
             neutron.ports.change(port, {"binding:host_id": target, "binding:profile": {}}, inner)
             neutron.ports.plugged(port["id"])
@@ -229,7 +235,9 @@ def revert_resize(nova: "Nova", request: Request, server: Row, arguments: dict[s
     def revert() -> None:
         _both(nova, server, "resize.revert.start", "resize_revert.start", before["host"])
         server["flavor"] = before["flavor"]
-        lifecycle.write(nova, server, host=before["host"], node=before["node"], vm_state=before["vm_state"], task_state=None)
+        lifecycle.write(
+            nova, server, host=before["host"], node=before["node"], vm_state=before["vm_state"], task_state=None
+        )
         networking.follow(nova, server)
         _both(nova, server, "resize.revert.end", "resize_revert.end", before["host"])
 

@@ -160,13 +160,19 @@ def release(nova: "Nova", server: Row, port_id: str, caller: Caller) -> None:
         neutron.ports.drop(port)
         neutron.ports.emit("delete.end", {"port": last, "port_id": port_id}, inner)
         return
-    body = {"device_id": "", "device_owner": "", "binding:host_id": None, "binding:profile": {}, "dns_name": ""}
+    body: dict[str, Any] = {
+        "device_id": "",
+        "device_owner": "",
+        "binding:host_id": None,
+        "binding:profile": {},
+        "dns_name": "",
+    }
     update_port(nova, port, body, caller)
 
 
 def follow(nova: "Nova", server: Row) -> None:
     """Binds every port to the server's host of now and plugs it there."""
     for port in nova.ports_of(server):
-        body = {"binding:host_id": server["host"], "device_owner": "compute:" + server["zone"]}
+        body: dict[str, Any] = {"binding:host_id": server["host"], "device_owner": "compute:" + server["zone"]}
         update_port(nova, port, body, server["initiator"])
         nova.cloud.neutron.ports.plugged(port["id"])

@@ -111,7 +111,8 @@ class Quotas:
         project = self._project(request)
         used = self._used(project)
         detail = {
-            name: {"limit": limit, "in_use": used.get(name, 0), "reserved": 0} for name, limit in self._all(project).items()
+            name: {"limit": limit, "in_use": used.get(name, 0), "reserved": 0}
+            for name, limit in self._all(project).items()
         }
         return Reply(200, {"quota_set": {"id": project, **detail}})
 

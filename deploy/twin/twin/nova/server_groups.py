@@ -59,7 +59,9 @@ def _create(nova: "Nova", request: Request) -> Reply:
     body = request.body("server_group")
     policy = body.get("policy") or (body.get("policies") or [None])[0]
     if not body.get("name") or policy not in POLICIES:
-        message = f"Invalid input for field/attribute policy. Value: {policy}. '{policy}' is not one of {list(POLICIES)}"
+        message = (
+            f"Invalid input for field/attribute policy. Value: {policy}. '{policy}' is not one of {list(POLICIES)}"
+        )
         raise ApiError(400, message)
     rules = dict(body.get("rules") or {})
     if rules and policy != "anti-affinity":

@@ -7,7 +7,19 @@ from twin.core.errors import ApiError
 from twin.core.http import Reply, Request
 from twin.core.service import FaultService, asked_microversion
 from twin.core.table import Row, Table
-from twin.nova import actions, flavors, hosts, interfaces, keypairs, moves, quotas, server_groups, servers, volumes
+from twin.nova import (
+    actions,
+    flavors,
+    hosts,
+    interfaces,
+    keypairs,
+    moves,
+    quotas,
+    server_details,
+    server_groups,
+    servers,
+    volumes,
+)
 
 if TYPE_CHECKING:
     from twin.cloud import Cloud
@@ -36,7 +48,18 @@ class Nova(FaultService):
         self.router.add("GET", "/", self._versions)
         self.router.add("GET", "/v2.1", self._version)
         self.router.add("GET", "/v2.1/extensions", lambda request: Reply(200, {"extensions": []}))
-        for room in (flavors, servers, actions, moves, interfaces, volumes, keypairs, server_groups, hosts):
+        for room in (
+            flavors,
+            servers,
+            server_details,
+            actions,
+            moves,
+            interfaces,
+            volumes,
+            keypairs,
+            server_groups,
+            hosts,
+        ):
             room.routes(self)
 
     def public(self, request: Request) -> bool:

@@ -9,11 +9,29 @@ from twin.core.errors import TITLES, ApiError
 from twin.core.http import Reply, Request
 from twin.core.service import Service
 from twin.core.table import Row, Table
+from twin.glance import members
 
 if TYPE_CHECKING:
     from twin.cloud import Cloud
 
-VERSIONS = ("v2.17", "v2.16", "v2.15", "v2.13", "v2.12", "v2.11", "v2.10", "v2.9", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0")
+VERSIONS = (
+    "v2.17",
+    "v2.16",
+    "v2.15",
+    "v2.13",
+    "v2.12",
+    "v2.11",
+    "v2.10",
+    "v2.9",
+    "v2.7",
+    "v2.6",
+    "v2.5",
+    "v2.4",
+    "v2.3",
+    "v2.2",
+    "v2.1",
+    "v2.0",
+)
 BASE = ("name", "disk_format", "container_format", "visibility", "protected", "min_ram", "min_disk", "os_hidden")
 READ_ONLY = frozenset(("status", "size", "checksum", "created_at", "updated_at", "owner_id", "file", "self", "schema"))
 
@@ -35,16 +53,16 @@ class Glance(Service):
         router.add("GET", "/v2/images", self._list)
         router.add("POST", "/v2/images", self._create)
         base = "/v2/images/{id}"
-        router.add("GET", base, lambda request: Reply(200, self.view(self._row(request))))
+        router.add("GET", base, lambda request: Reply(200, self.view(self.row(request))))
         router.add("PATCH", base, self._patch)
         router.add("DELETE", base, self._delete)
         router.add("PUT", base + "/file", self._upload)
         router.add("GET", base + "/file", self._download)
         router.add("PUT DELETE", base + "/tags/{tag}", self._tag)
-        router.add("GET", base + "/members", self._members)
-        router.add("POST", base + "/members", self._add_member)
-        router.add("GET PUT DELETE", base + "/members/{member}", self._member)
-        router.add("GET", "/v2/schemas/{kind}", lambda request: Reply(200, {"name": request.params["kind"], "properties": {}}))
+        members.routes(self)
+        router.add(
+            "GET", "/v2/schemas/{kind}", lambda request: Reply(200, {"name": request.params["kind"], "properties": {}})
+        )
         router.add("GET", "/v2/info/import", lambda request: Reply(200, {"import-methods": {"value": []}}))
 
     def public(self, request: Request) -> bool:
@@ -133,7 +151,8 @@ class Glance(Service):
         }
         self.cloud.notify("glance", "glance", "image.localhost", event_type, payload, None)
 
-    def _row(self, request: Request, *, own: bool = False) -> Row:
+    def row(self, request: Request, *, own: bool = False) -> Row:
+        """The image of the path; ApiError 404 when it is none of the caller's business, 403 when not its own."""
         image = self.images.get(request.params["id"])
         if image is None or not self.visible(image, request.caller):
             raise ApiError(404, f"No image found with ID {request.params['id']}")
@@ -172,7 +191,11 @@ class Glance(Service):
     def _listed(self, image: Row, request: Request) -> bool:
         if not self.visible(image, request.caller):
             return False
-        if image["visibility"] == "community" and not request.caller.sees(image["owner"]) and not request.one("visibility"):
+        if (
+            image["visibility"] == "community"
+            and not request.caller.sees(image["owner"])
+            and not request.one("visibility")
+        ):
             return False
         for name, value in request.query:
             if name in ("limit", "marker", "sort_key", "sort_dir", "sort", "member_status"):
@@ -211,7 +234,7 @@ class Glance(Service):
         return Reply(201, self.view(image), headers)
 
     def _patch(self, request: Request) -> Reply:
-        image = self._row(request, own=True)
+        image = self.row(request, own=True)
         for change in request.json():
             operation, name = change.get("op"), str(change.get("path", "")).lstrip("/").replace("~1", "/")
             if name in READ_ONLY:
@@ -232,7 +255,7 @@ class Glance(Service):
         return Reply(200, self.view(image))
 
     def _delete(self, request: Request) -> Reply:
-        image = self._row(request, own=True)
+        image = self.row(request, own=True)
         if image["protected"]:
             raise ApiError(403, f"Image {image['id']} is protected and cannot be deleted.")
         self.images.remove(image["id"])
@@ -240,7 +263,7 @@ class Glance(Service):
         return Reply(204)
 
     def _upload(self, request: Request) -> Reply:
-        image = self._row(request, own=True)
+        image = self.row(request, own=True)
         if image["status"] != "queued":
             raise ApiError(409, f"Image status transition from {image['status']} to saving is not allowed")
         self.emit("image.prepare", image)
@@ -250,78 +273,11 @@ class Glance(Service):
         return Reply(204)
 
     def _download(self, request: Request) -> Reply:
-        image = self._row(request)
+        image = self.row(request)
         return Reply(204 if not image["size"] else 200, b"\0" * (image["size"] or 0))
 
     def _tag(self, request: Request) -> Reply:
-        image = self._row(request, own=True)
+        image = self.row(request, own=True)
         tags = [tag for tag in image["tags"] if tag != request.params["tag"]]
         image["tags"] = [*tags, request.params["tag"]] if request.method == "PUT" else tags
         return Reply(204)
-
-    def _shared(self, request: Request) -> Row:
-        image = self._row(request)
-        if image["visibility"] != "shared":
-            verb = "list" if request.method == "GET" else "create"
-            message = f"Not allowed to {verb} members for image {image['id']}: Only shared images have members."
-            raise ApiError(403, message)
-        return image
-
-    def _members(self, request: Request) -> Reply:
-        image = self._shared(request)
-        members = list(image["_members"].values())
-        if not request.caller.sees(image["owner"]):
-            members = [one for one in members if one["member_id"] == request.caller.project_id]
-        return Reply(200, {"members": members, "schema": "/v2/schemas/members"})
-
-    def _add_member(self, request: Request) -> Reply:
-        image = self._shared(request)
-        if not request.caller.sees(image["owner"]):
-            raise ApiError(403, f"Not allowed to create members for image {image['id']}.")
-        member = str(request.json().get("member") or "")
-        if not member:
-            raise ApiError(400, "Member to be added not specified")
-        if member in image["_members"]:
-            message = f"Member {member} is duplicated for image {image['id']}"
-            raise ApiError(409, message)
-        now = zulu(self.cloud.clock.now())
-        image["_members"][member] = {
-            "member_id": member,
-            "image_id": image["id"],
-            "status": "pending",
-            "created_at": now,
-            "updated_at": now,
-            "schema": "/v2/schemas/member",
-        }
-        self._member_event(image, member, "create")
-        return Reply(200, image["_members"][member])
-
-    def _member(self, request: Request) -> Reply:
-        image = self._shared(request)
-        member = request.params["member"]
-        if member not in image["_members"]:
-            raise ApiError(404, f"{member} not found in the member list of the image {image['id']}.")
-        if request.method == "DELETE":
-            self._member_event(image, member, "delete")
-            del image["_members"][member]
-            return Reply(204)
-        if request.method == "PUT":
-            status = request.json().get("status")
-            if status not in ("accepted", "rejected", "pending"):
-                raise ApiError(400, f"Invalid member status: {status}")
-            image["_members"][member] = {**image["_members"][member], "status": status}
-            self._member_event(image, member, "update")
-        return Reply(200, image["_members"][member])
-
-    def _member_event(self, image: Row, member: str, action: str) -> None:
-        one = image["_members"][member]
-        payload = {
-            "image_id": image["id"],
-            "member_id": member,
-            "status": one["status"],
-            "created_at": one["created_at"],
-            "updated_at": one["updated_at"],
-        }
-        if action == "delete":
-            payload["deleted"] = True
-        self.cloud.notify("glance", "glance", "image.localhost", f"image.member.{action}", payload, None)
