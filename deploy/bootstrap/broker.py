@@ -19,7 +19,7 @@ from bootstrap.processes import Process, spawn, wait_gone
 from rabbitmq.definitions import ADMINISTRATOR, definitions
 
 SETTINGS = CHECKOUT / "deploy" / "rabbitmq" / "rabbitmq.conf"
-BOOT_SECONDS = 60.0
+BOOT_SECONDS = 120.0
 _ATTEMPTS = 3
 
 

@@ -22,7 +22,7 @@ from bootstrap.processes import Process, spawn, wait_gone
 
 SUPERUSER = "tresor_admin"
 """Made by initdb; no service knows its password."""
-BOOT_SECONDS = 60.0
+BOOT_SECONDS = 120.0
 _ATTEMPTS = 3
 
 
