@@ -26,7 +26,8 @@ lint: env ## ruff, mypy --strict, import-linter, and the contracts' committed sc
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/python -m contracts.publish --check
+	$(BIN)/python -m contracts.generate --check
+	$(BIN)/python -m docs.generate --check
 
 format: env ## Format the code and apply ruff's safe fixes
 	$(BIN)/ruff format .
@@ -44,8 +45,9 @@ bench: env ## Durable ingest, latency, and the bare consumer beside it
 faults: env ## The long seeded fault campaign
 	$(BIN)/pytest -m campaign tests/faults $(ARGS)
 
-contracts: env ## Write contracts/schemas and contracts/asyncapi.yaml from the models
-	$(BIN)/python -m contracts.publish
+contracts: env ## Write the schemas, asyncapi.yaml and the references of messages and settings from the code
+	$(BIN)/python -m contracts.generate
+	$(BIN)/python -m docs.generate
 
 up: env ## Start a RabbitMQ and a PostgreSQL that later runs use
 	@$(BIN)/python -m bootstrap up

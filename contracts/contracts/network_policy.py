@@ -235,6 +235,8 @@ class RoleReach(Part):
 
 
 class WorkspaceIsolation(Part):
+    """One workspace's verdict with what it was proven on."""
+
     workspace: Identifier
     verdict: Literal["isolated", "violated", "unknown"]
     """`unknown` where the state could not be observed; treat as violated."""
@@ -250,6 +252,8 @@ class WorkspaceIsolation(Part):
 
 
 class IsolationShown(Answer):
+    """The latest verdicts, and how old what they rest on can be."""
+
     type = "network-policy.isolation.shown"
 
     workspaces: tuple[WorkspaceIsolation, ...]

@@ -248,6 +248,8 @@ class WorkspaceDeleted(Event):
 
 
 class NodeStatus(Part):
+    """One node as Nova last told it."""
+
     node: Identifier
     role: Identifier
     status: Annotated[str, StringConstraints(max_length=40)]
@@ -258,6 +260,8 @@ class NodeStatus(Part):
 
 
 class WorkspaceSummary(Part):
+    """One line of the register."""
+
     workspace: Identifier
     state: WorkspaceState
     generation: Generation
@@ -280,6 +284,8 @@ class RegisterEntry(Part):
 
 
 class WorkspaceList(Answer):
+    """The register of workspaces, newest first; `truncated` when there are more."""
+
     type = "provisioner.workspaces.listed"
 
     workspaces: tuple[WorkspaceSummary, ...]
@@ -315,6 +321,8 @@ class ListWorkspaces(Query):
 
 
 class WorkspaceShown(Answer):
+    """One workspace as the provisioner knows it."""
+
     type = "provisioner.workspace.shown"
 
     summary: WorkspaceSummary | None
@@ -352,6 +360,8 @@ class ShowWorkspace(Query):
 
 
 class PlannedChange(Part):
+    """One thing that would be made, changed, deleted or left as it is."""
+
     action: Literal["create", "change", "delete", "keep"]
     kind: Annotated[str, StringConstraints(max_length=60)]
     """OpenStack's word: project, network, subnet, router, server, share …"""
@@ -360,6 +370,8 @@ class PlannedChange(Part):
 
 
 class WorkspacePlanned(Answer):
+    """What a create with this document would do, and what speaks against it; nothing was changed."""
+
     type = "provisioner.workspace.planned"
 
     workspace: Identifier

@@ -79,6 +79,8 @@ class FindingResolved(Event):
 
 
 class FindingList(Answer):
+    """The findings that fit, newest first."""
+
     type = "security-monitor.findings.listed"
 
     findings: tuple[Finding, ...]

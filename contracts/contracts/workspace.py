@@ -162,6 +162,8 @@ class Volume(Document):
 
 
 class Storage(Document):
+    """What the nodes share and what each has for itself."""
+
     shares: Annotated[tuple[Share, ...], Field(max_length=64)] = ()
     volumes: Annotated[tuple[Volume, ...], Field(max_length=64)] = ()
 

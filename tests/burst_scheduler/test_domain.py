@@ -3,14 +3,15 @@
 import copy
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from burst_scheduler import domain
 from burst_scheduler.domain import Known
 from contracts.burst_scheduler import PoolReady, PoolRemoved
 from contracts.examples import DOCUMENT, PROJECT_ID, WORKSPACE
 from contracts.provisioner import WorkspaceDeclared, WorkspaceDeleting, WorkspaceReady
 from contracts.workspace import Workspace
-from hypothesis import given
-from hypothesis import strategies as st
 
 BURST = {"role": "compute", "provider": "local", "max_nodes": 20, "budget_per_month": 500.0}
 

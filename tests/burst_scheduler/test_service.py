@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
+from bootstrap.leases import BrokerLease, DatabaseLease
 from burst_scheduler import store
 from burst_scheduler.domain import Known
 from burst_scheduler.handlers import handlers
@@ -18,8 +20,6 @@ from shared.db import Pool as Connections
 from shared.db import close, open_pool, transaction
 from shared.migrate import migrate
 from shared.testing import Site
-
-from bootstrap.leases import BrokerLease, DatabaseLease
 from tests.burst_scheduler.test_domain import BURST, declared, deleting, ready
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
+
+from bootstrap.leases import BrokerLease, DatabaseLease
 from shared.service import Service
 from shared.testing import Site
 from storage.handlers import handlers
 from storage.main import make_context
 from storage.settings import Settings
-
-from bootstrap.leases import BrokerLease, DatabaseLease
 from tests.storage.tenant import Place, Tenant
 
 SITE = {"name": "tests", "share_types": {"CEPHFS": "cephfs", "NFS": "nfs"}, "volume_type": "lab"}

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from openstack.config import OpenStackConfig
+from openstack.connection import Connection
+
 from contracts.examples import DOCUMENT
 from contracts.network_policy import PolicyEnforced
 from contracts.provisioner import WorkspaceDeclared, WorkspaceDeleting, WorkspaceEmptied
 from contracts.workspace import Workspace
-from openstack.config import OpenStackConfig
-from openstack.connection import Connection
 
 MANILA = "2.45"
 

@@ -1,10 +1,10 @@
 """What a document wants of storage, and what is refused."""
 
 import pytest
+
 from contracts.site import Site
 from storage.domain import desired as wants
 from storage.domain import names
-
 from tests.storage.samples import SITE, document, shares
 
 

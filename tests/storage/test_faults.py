@@ -1,6 +1,7 @@
 """What the cloud refused, in words for a person; the texts are Manila's and Cinder's own."""
 
 import pytest
+
 from storage.domain.faults import problem_of
 from storage.domain.steps import CreateShare, CreateVolume, DeleteShare
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from storage.domain import desired as wants
 from storage.domain.access import AccessRule
 from storage.domain.observed import Observed, ObservedShare, ObservedVolume, Recorded
@@ -19,7 +20,6 @@ from storage.domain.steps import (
     Plan,
     SetLimits,
 )
-
 from tests.storage.samples import NAME, SITE, PlainCloud, document, rule, share, shares, told, volume
 
 HOME = {"name": "home", "size_gib": 100, "access": {"login": "rw", "compute": "ro"}}

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+
 from contracts.storage import (
     AccessDrifted,
     AccessRepaired,
@@ -14,7 +15,6 @@ from contracts.storage import (
     StorageShown,
 )
 from shared.testing import Site
-
 from tests.storage.conftest import StartStorage
 from tests.storage.tenant import Tenant
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from itertools import permutations
 
 import pytest
-from contracts.provisioner import WorkspaceDeclared, WorkspaceDeleting, WorkspaceEmptied
 from hypothesis import given
 from hypothesis import strategies as st
+
+from contracts.provisioner import WorkspaceDeclared, WorkspaceDeleting, WorkspaceEmptied
 from storage.domain import state
 from storage.domain.state import Known, State
-
 from tests.storage.samples import NAME, PROJECT, document
 
 Seen = Callable[[Known | None], Known | None]

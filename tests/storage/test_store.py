@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
+from bootstrap.leases import DatabaseLease
 from contracts.envelope import Problem
 from shared.clock import SystemClock
 from shared.db import Pool, close, open_pool, transaction
@@ -13,8 +15,6 @@ from shared.migrate import migrate
 from storage import store
 from storage.domain.observed import Recorded
 from storage.domain.state import Known, ShareDrift, State
-
-from bootstrap.leases import DatabaseLease
 from tests.storage.samples import NAME, PROJECT, document, share, told, volume
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)

@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from burst_scheduler import domain, store
+from burst_scheduler.domain import Decision, Known
+from contracts import burst_scheduler as messages
 from contracts.burst_scheduler import ListPools, PoolList
 from contracts.provisioner import WorkspaceDeclared, WorkspaceDeleting, WorkspaceReady
 from contracts.site import Site
 from shared.handlers import Handlers
 from shared.work import Work
-
-from burst_scheduler import domain, store
-from burst_scheduler.domain import Decision, Known
-from contracts import burst_scheduler as messages
 
 
 @dataclass(frozen=True)

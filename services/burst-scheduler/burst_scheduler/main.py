@@ -1,11 +1,10 @@
 """The burst-scheduler service: `python -m burst_scheduler.main`."""
 
+from burst_scheduler.handlers import Context, handlers
+from burst_scheduler.settings import Settings
 from shared.cloud import Cloud
 from shared.service import run
 from shared.settings import load_site
-
-from burst_scheduler.handlers import Context, handlers
-from burst_scheduler.settings import Settings
 
 
 async def make_context(settings: Settings, cloud: Cloud | None) -> Context:

@@ -1,10 +1,9 @@
 """Burst-scheduler's own rows."""
 
+from burst_scheduler.domain import Known
 from contracts.burst_scheduler import Pool
 from contracts.workspace import Burst
 from shared.db import Connection
-
-from burst_scheduler.domain import Known
 
 _LOAD = """
 SELECT workspace.*, pool.workspace IS NOT NULL AS has_pool, pool.generation AS pool_generation, role, provider,

@@ -4,7 +4,6 @@ from shared.cloud import Cloud
 from shared.errors import Configuration
 from shared.service import run
 from shared.settings import load_site
-
 from storage.cloud import StorageCloud
 from storage.handlers import Context, handlers
 from storage.settings import Settings

@@ -1,6 +1,7 @@
 """Storage's settings, beside every service's."""
 
 from pydantic import Field
+
 from shared.settings import ServiceSettings
 
 

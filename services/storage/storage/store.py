@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import asyncpg
+
 from contracts.envelope import Problem
 from contracts.workspace import Workspace
 from shared.db import Connection
-
 from storage.domain.observed import Recorded, Records
 from storage.domain.state import Known, ShareDrift, State
 

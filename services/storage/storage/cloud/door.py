@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from openstack.connection import Connection
+
 from shared.cloud import Cloud
 from shared.errors import NotFound, Transient
-
 from storage.cloud import cinder, manila
 from storage.domain import names
 from storage.domain.observed import Observed, ObservedShare, Records

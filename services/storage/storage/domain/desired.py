@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from contracts.envelope import Problem
 from contracts.site import Site
 from contracts.workspace import Share, Workspace
-
 from storage.domain import names
 from storage.domain.access import AccessRule
 

@@ -3,7 +3,6 @@
 import re
 
 from contracts.envelope import Problem
-
 from storage.domain.observed import printable
 from storage.domain.steps import Step
 

@@ -1,7 +1,6 @@
 """Access to one share: whom to deny and whom to let in."""
 
 from contracts.envelope import Problem
-
 from storage.domain.access import PENDING_STATES, ObservedRule
 from storage.domain.desired import DesiredShare
 from storage.domain.observed import ObservedShare, Recorded, printable

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from contracts.envelope import Problem
-
 from storage.domain.desired import Desired
 from storage.domain.granting import plan_access
 from storage.domain.observed import Observed, ObservedShare, ObservedVolume, Records, is_ours, kind_of, printable

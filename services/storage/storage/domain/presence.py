@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from contracts.envelope import Problem
-
 from storage.domain import names
 from storage.domain.desired import Desired, DesiredShare, DesiredVolume
 from storage.domain.observed import ObservedShare, ObservedVolume, Recorded, kind_of, printable

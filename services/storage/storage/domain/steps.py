@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from contracts.envelope import Problem
-
 from storage.domain.access import AccessRule
 from storage.domain.observed import Recorded
 

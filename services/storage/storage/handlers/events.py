@@ -6,7 +6,6 @@ from contracts.network_policy import PolicyEnforced
 from contracts.provisioner import WorkspaceDeclared, WorkspaceDeleting, WorkspaceEmptied
 from contracts.storage import StorageReleased
 from shared.work import Work
-
 from storage import store
 from storage.domain import state
 from storage.domain.state import Known, State

@@ -7,7 +7,6 @@ from contracts.envelope import Event, Problem
 from contracts.storage import AccessDrifted, AccessRepaired, StorageFailed, StorageReady, StorageReleased
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.handlers import Turn
-
 from storage import store
 from storage.domain import desired as wants
 from storage.domain.access import drift

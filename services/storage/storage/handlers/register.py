@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from contracts import storage as messages
 from contracts.site import Site
 from shared.handlers import Handlers
-
-from contracts import storage as messages
 from storage.cloud import StorageCloud
 
 

@@ -6,7 +6,6 @@ from contracts.envelope import Problem
 from contracts.openstack import Notification
 from contracts.storage import ReadyShare, ReadyVolume, ShowStorage, StorageShown
 from shared.work import Work
-
 from storage import store
 from storage.domain.observed import Records
 from storage.domain.state import State

@@ -1,0 +1,1 @@
+"""JSON Schemas, AsyncAPI and the messages' reference, made from the models: `python -m contracts.generate`."""
