@@ -2,8 +2,12 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from contracts.audit import (
     FIRST_LINK,
     Entry,
@@ -16,8 +20,6 @@ from contracts.audit import (
     verify,
     verify_export,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 BEGIN = datetime(2026, 11, 21, 10, 0, 0, 123457, tzinfo=UTC)
 
@@ -59,29 +61,33 @@ def test_a_whole_chain_verifies() -> None:
     assert verify([], Head("openstack", 0, FIRST_LINK)) is None
 
 
+def _entry_edited(row: Row, field: str) -> Row:
+    old: Any = getattr(row.entry, field)
+    new: Any = (
+        not old if isinstance(old, bool) else old + timedelta(microseconds=1) if isinstance(old, datetime) else None
+    )
+    if new is None:
+        new = old + (b"x" if isinstance(old, bytes) else "x")
+    fields: dict[str, Any] = {field: new}
+    return row._replace(entry=row.entry._replace(**fields))
+
+
+def _row_edited(row: Row, field: str) -> Row:
+    changed: dict[str, Any] = {
+        "recorded_at": row.recorded_at + timedelta(microseconds=1),
+        "link": bytes(32),
+        "position": 99,
+        "stream": "x",
+    }
+    fields: dict[str, Any] = {field: changed[field]}
+    return row._replace(**fields)
+
+
 @settings(max_examples=200)
 @given(st.integers(0, 11), st.sampled_from([*Entry._fields, "recorded_at", "link", "position", "stream"]))
 def test_any_edit_of_any_field_is_found(index: int, field: str) -> None:
     row = ROWS[index]
-    if field in Entry._fields:
-        old = getattr(row.entry, field)
-        new = (
-            not old
-            if isinstance(old, bool)
-            else old + timedelta(microseconds=1)
-            if isinstance(old, datetime)
-            else old * 2
-        )
-        new = (b"x" if isinstance(old, bytes) else "x") if new == old else new
-        edited = row._replace(entry=row.entry._replace(**{field: new}))
-    else:
-        changed = {
-            "recorded_at": row.recorded_at + timedelta(microseconds=1),
-            "link": bytes(32),
-            "position": 99,
-            "stream": "x",
-        }
-        edited = row._replace(**{field: changed[field]})
+    edited = _entry_edited(row, field) if field in Entry._fields else _row_edited(row, field)
     found = verify([*ROWS[:index], edited, *ROWS[index + 1 :]], HEAD)
     assert found is not None
     assert found.position <= index + 2

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
+from bootstrap.leases import BrokerLease, DatabaseLease
 from shared.clock import SystemClock
 from shared.db import Pool, close, open_pool
 from shared.migrate import migrate
 from shared.testing import Site
-
-from bootstrap.leases import BrokerLease, DatabaseLease
 
 SERVICE = "security-monitor"
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import aio_pika
+
+from bootstrap.leases import BrokerLease
 from contracts.audit import verify_export
 from contracts.network_policy import DriftDetected, DriftRepaired, PolicyEnforced
 from contracts.provisioner import CHASSIS as PROVISIONER
@@ -26,8 +28,6 @@ from shared.db import transaction
 from shared.notifications import Raw
 from shared.service import Service
 from shared.testing import Site
-
-from bootstrap.leases import BrokerLease
 from tests.shared.recording import notification, recorded, wrapped
 from tests.shared.test_firehose import until
 

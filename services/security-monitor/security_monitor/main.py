@@ -1,11 +1,10 @@
 """security-monitor as a process: `python -m security_monitor.main`."""
 
-from shared.cloud import Cloud
-from shared.service import run
-
 from security_monitor.handlers import Context, handlers
 from security_monitor.settings import Settings
 from security_monitor.store.siem_file import SiemFile
+from shared.cloud import Cloud
+from shared.service import run
 
 
 async def make_context(settings: Settings, _: Cloud | None) -> Context:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pydantic import Field
+
 from shared.settings import ServiceSettings
 
 

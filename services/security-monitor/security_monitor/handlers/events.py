@@ -2,14 +2,13 @@
 
 from contracts.envelope import Envelope
 from contracts.security_monitor import FindingRaised, FindingResolved
-from shared.work import Work
-
 from security_monitor.domain.chain import TRESOR
 from security_monitor.domain.entries import entry_of_message
 from security_monitor.domain.findings import Resolution, from_message
 from security_monitor.handlers.register import Context, handlers
 from security_monitor.store import audit
 from security_monitor.store import findings as finding_store
+from shared.work import Work
 
 
 @handlers.on_every_event

@@ -5,18 +5,17 @@ from collections.abc import Sequence
 
 from contracts.audit import Entry
 from contracts.security_monitor import CHASSIS, FindingRaised
+from security_monitor.domain import findings
+from security_monitor.domain.chain import OPENSTACK
+from security_monitor.handlers.register import Context, handlers
+from security_monitor.store import audit
+from security_monitor.store import findings as finding_store
 from shared.intake import quarantine
 from shared.metrics import NOTIFICATIONS_BROKEN
 from shared.notifications import BrokenNotification, Notification, Raw, Sealed, decode, seal
 from shared.notifications.redaction import redact_octets
 from shared.telemetry import cleaned
 from shared.work import Work
-
-from security_monitor.domain import findings
-from security_monitor.domain.chain import OPENSTACK
-from security_monitor.handlers.register import Context, handlers
-from security_monitor.store import audit
-from security_monitor.store import findings as finding_store
 
 
 def entry_of(sealed: Sealed) -> Entry:

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from shared.handlers import Handlers
-
 from contracts import security_monitor
 from security_monitor.store.siem_file import SiemFile
+from shared.handlers import Handlers
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,15 @@ import asyncio
 import json
 
 import orjson
-from contracts.audit import Row
-from shared.notifications import BrokenNotification, Raw, decode
-from shared.telemetry import logger
-from shared.work import Work
 
+from contracts.audit import Row
 from security_monitor.domain.chain import OPENSTACK, STREAMS
 from security_monitor.domain.ocsf import event_of_message, event_of_notification
 from security_monitor.handlers.register import Context, handlers
 from security_monitor.store import audit, siem_file
+from shared.notifications import BrokenNotification, Raw, decode
+from shared.telemetry import logger
+from shared.work import Work
 
 READER = "siem"
 _PAGE_ROWS = 200

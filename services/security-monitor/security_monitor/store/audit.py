@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 from contracts.audit import Entry, Head, Row, export_line, head_line
-from shared.db import Connection
-
 from security_monitor.domain.chain import STREAMS, extend, first_of_each
+from shared.db import Connection
 
 COLUMNS = (
     "stream",

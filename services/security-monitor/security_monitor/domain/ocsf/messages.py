@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from contracts.audit import Row
-
 from security_monitor.domain.ocsf.event import (
     Class,
     OcsfEvent,
@@ -96,6 +95,7 @@ def _isolation(row: Row, said: Mapping[str, Any]) -> OcsfEvent:
 def _remediation(row: Row, envelope: Mapping[str, Any], said: Mapping[str, Any]) -> OcsfEvent:
     fields = {
         "command_uid": str(envelope.get("correlationid") or row.entry.message_id),
+        "connection_info": {"direction_id": 0, "direction": "Unknown"},
         "remediation": {"desc": row.entry.type},
     }
     flat = {"generation": said.get("generation"), "proof": said.get("proof"), "steps": said.get("steps")}

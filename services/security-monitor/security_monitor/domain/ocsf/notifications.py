@@ -3,7 +3,6 @@
 from contracts.audit import Row
 from contracts.openstack import Notification
 from contracts.openstack.keystone import Cadf
-
 from security_monitor.domain.ocsf.event import (
     Activity,
     Class,
