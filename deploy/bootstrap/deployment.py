@@ -13,14 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from contracts.envelope import Role
-from shared.signing import PublicKey, generate, write_keyring
-
 from bootstrap.console import Console
 from bootstrap.private_files import write_private
+from contracts.envelope import Role
 from postgres.passwords import ROLES, passwords_sql
 from rabbitmq.definitions import ADMINISTRATOR, definitions
 from rabbitmq.grants import OPENSTACK_VHOST, OPERATOR, SERVICES, USERS, VHOST
+from shared.signing import PublicKey, generate, write_keyring
 
 BROKER_HOST: Final = "broker"
 DATABASE_HOST: Final = "database"

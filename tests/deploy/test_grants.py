@@ -12,11 +12,11 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed
 from aiormq.abc import FieldTable
 from aiormq.exceptions import ChannelAccessRefused
-from shared.notifications import topology as notifications
 
 from bootstrap.leases import BrokerLease
 from contracts import envelope
 from rabbitmq import grants
+from shared.notifications import topology as notifications
 
 SERVICES = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")
 TOPIC = aio_pika.ExchangeType.TOPIC
