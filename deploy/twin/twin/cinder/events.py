@@ -69,6 +69,45 @@ def _attachment(row: Row, one: Row) -> dict[str, Any]:
         "deleted": False,
         "created_at": micros(one["created"]),
         "updated_at": micros(one["created"]),
+        "volume": _inner(row),
+    }
+
+
+def _inner(row: Row) -> dict[str, Any]:
+    """The volume as its attachment holds it."""
+    unset = (
+        "_name_id",
+        "ec2_id",
+        "snapshot_id",
+        "cluster_name",
+        "migration_status",
+        "terminated_at",
+        "provider_location",
+    )
+    more = ("provider_auth", "provider_geometry", "provider_id", "source_volid", "encryption_key_id", "previous_status")
+    rest = ("consistencygroup_id", "group_id", "replication_status", "replication_extended_status", "deleted_at")
+    return {
+        **dict.fromkeys((*unset, *more, *rest, "replication_driver_data", "service_uuid")),
+        "id": row["id"],
+        "use_quota": True,
+        "user_id": row["user_id"],
+        "project_id": row["project_id"],
+        "host": row["host"],
+        "size": row["size"],
+        "availability_zone": "nova",
+        "status": row["status"],
+        "attach_status": "attached" if row["status"] in ("in-use", "detaching") else "detached",
+        "scheduled_at": micros(row["created"]),
+        "launched_at": micros(row["launched"]) if row["launched"] else None,
+        "display_name": row["name"],
+        "display_description": row["description"],
+        "volume_type_id": row["type_id"],
+        "bootable": False,
+        "multiattach": row["multiattach"],
+        "shared_targets": False,
+        "deleted": False,
+        "created_at": micros(row["created"]),
+        "updated_at": micros(row["updated"]) if row["updated"] else None,
     }
 
 

@@ -88,7 +88,7 @@ def node(ironic: "Ironic", row: Row, action: str, kind: str, caller: Caller, bin
     if kind == "NodeCRUDPayload":
         data.update(chassis_uuid=None, instance_info=dict(row["instance_info"]), driver_info=dict(row["driver_info"]))
     if kind == "NodeSetProvisionStatePayload":
-        data.update(instance_info=dict(row["instance_info"]), driver_internal_info={})
+        data.update(instance_info=dict(row["instance_info"]), driver_internal_info=dict(row["driver_internal_info"]))
     data.update({name: row[name] for name in COMMON})
     data.update(
         disable_power_off=False,

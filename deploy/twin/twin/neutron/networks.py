@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from twin.core.caller import Caller
-from twin.core.http import truth
+from twin.core.http import Reply, Request, truth
 from twin.core.table import Row
 from twin.neutron.collection import Collection
 from twin.neutron.errors import refused
@@ -66,10 +66,9 @@ class Networks(Collection):
             "provider:physical_network": body.get("provider:physical_network"),
             "provider:segmentation_id": body.get("provider:segmentation_id")
             or (None if kind == "flat" else self.cloud.chance.stream("segment").randrange(1, 65536)),
+            "is_default": truth(body.get("is_default", False)),
             "revision_number": 1,
         }
-        if external:
-            row["is_default"] = truth(body.get("is_default", False))
         self.table.add(row)
         if external:
             self.neutron.rbac.grant(row, "access_as_external", "*")
@@ -100,9 +99,20 @@ class Networks(Collection):
         view["router:external"] = row["router:external"]
         return view
 
+    def show(self, request: Request) -> Reply:
+        """`is_default` shows on external networks; on others only in the answer to their creation."""
+        return _without_default(super().show(request))
+
+    def list(self, request: Request) -> Reply:
+        """As `show`."""
+        return _without_default(super().list(request))
+
     def final_view(self, row: Row) -> dict[str, Any]:
         """With the inner attribute that a delete shows."""
-        return {**super().final_view(row), "standard_attr_id": self.neutron.serial(row["id"]), "vlan_transparent": None}
+        last = {**super().final_view(row), "standard_attr_id": self.neutron.serial(row["id"]), "vlan_transparent": None}
+        if not row["router:external"]:
+            del last["is_default"]
+        return last
 
     def check_delete(self, row: Row, caller: Caller) -> None:
         """409 while ports are left, Neutron's own DHCP ports aside."""
@@ -124,3 +134,11 @@ class Networks(Collection):
             self.neutron.subnets.table.remove(subnet["id"])
         self.neutron.rbac.forget(row["id"])
         self.table.remove(row["id"])
+
+
+def _without_default(reply: Reply) -> Reply:
+    views = reply.body.get("networks") or [reply.body.get("network", {})]
+    for view in views:
+        if not view.get("router:external", True):
+            view.pop("is_default", None)
+    return reply

@@ -202,6 +202,7 @@ def _shelve(nova: "Nova", request: Request, server: Row, arguments: dict[str, An
     begin(nova, request, server, "shelve", "shelving")
 
     def act() -> None:
+        events.exists(nova, server)
         events.action(nova, server, "shelve.start", "shelve.start")
         lifecycle.write(nova, server, task_state="shelving_image_uploading")
         lifecycle.write(nova, server, vm_state="shelved", task_state="shelving_offloading", power_state=4)

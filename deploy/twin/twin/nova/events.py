@@ -94,6 +94,46 @@ def action(
         versioned(nova, f"nova-{binary}:{place}", f"instance.{versioned_name}", document, caller)
 
 
+def exists(nova: "Nova", server: Row, host: str | None = None) -> None:
+    """`compute.instance.exists` and `instance.exists`: the usage so far, told before the server changes shape."""
+    now = nova.cloud.clock.now()
+    begin = now.replace(minute=0, second=0, microsecond=0)
+    period = {"audit_period_beginning": str(begin)[:19], "audit_period_ending": str(now)[:26]}
+    more = {"audit_period": payloads.audit_period(now)}
+    action(nova, server, "exists", "exists", host=host, kind="exists", more=more, plain_more=period)
+
+
+def _image(image: Row | None) -> dict[str, Any]:
+    if image is None:
+        return {}
+    names = (
+        "id",
+        "name",
+        "status",
+        "checksum",
+        "owner",
+        "size",
+        "container_format",
+        "disk_format",
+        "min_ram",
+        "min_disk",
+    )
+    return {
+        **{name: image[name] for name in names},
+        "created_at": image["created_at"],
+        "updated_at": image["updated_at"],
+    }
+
+
+def _image_payload(image: Row | None) -> dict[str, Any] | None:
+    if image is None:
+        return None
+    unset = ("visibility", "protected", "virtual_size", "tags", "direct_url")
+    properties = payloads.wrap("ImageMetaPropsPayload", "1.20", {})
+    data = {**_image(image), **dict.fromkeys(unset), "properties": properties}
+    return payloads.wrap("ImageMetaPayload", "1.0", data)
+
+
 def selected(nova: "Nova", server: Row) -> None:
     """`scheduler.select_destinations.start` and `.end`."""
     caller = server["initiator"]
@@ -101,7 +141,7 @@ def selected(nova: "Nova", server: Row) -> None:
     spec = {
         "request_spec": {
             "num_instances": 1,
-            "image": {"id": image["id"], "name": image["name"], "properties": {}} if image else {},
+            "image": {**_image(image), "properties": {}},
             "instance_properties": {
                 "project_id": server["project_id"],
                 "user_id": server["user_id"],
@@ -112,7 +152,7 @@ def selected(nova: "Nova", server: Row) -> None:
                 "memory_mb": server["flavor"]["ram"],
                 "vcpus": server["flavor"]["vcpus"],
             },
-            "instance_type": {"name": server["flavor"]["name"], "flavorid": server["flavor"]["id"]},
+            "instance_type": payloads.flavor_payload(server["flavor"])["nova_object.data"],
         }
     }
     data = {
@@ -125,7 +165,7 @@ def selected(nova: "Nova", server: Row) -> None:
         "force_nodes": None,
         "ignore_hosts": None,
         "instance_group": None,
-        "image": None,
+        "image": _image_payload(image),
         "numa_topology": None,
         "pci_requests": payloads.wrap(
             "InstancePCIRequestsPayload", "1.0", {"instance_uuid": server["id"], "requests": []}

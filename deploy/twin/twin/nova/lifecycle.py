@@ -101,7 +101,7 @@ def boot(nova: "Nova", server: Row) -> None:
         host, node = server["_place"]
         write(nova, server, task_state=None)
         events.action(
-            nova, server, "create.start", "create.start", host=host, kind="create", plain_more=_image_name(nova, server)
+            nova, server, "create.start", "create.start", host=host, kind="create", plain_more=image_name(nova, server)
         )
         write(nova, server, host=host, node=node)
         write(nova, server, task_state="networking")
@@ -140,7 +140,8 @@ def boot(nova: "Nova", server: Row) -> None:
     )
 
 
-def _image_name(nova: "Nova", server: Row) -> dict[str, Any]:
+def image_name(nova: "Nova", server: Row) -> dict[str, Any]:
+    """The image's name, as create and rebuild tell it."""
     image = nova.cloud.glance.images.get(server["image_id"]) if server["image_id"] else None
     return {"image_name": image["name"] if image else ""}
 

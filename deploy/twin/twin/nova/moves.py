@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from twin.core.errors import ApiError
 from twin.core.http import Reply, Request
 from twin.core.table import Row
-from twin.nova import events, lifecycle, networking, scheduler
+from twin.neutron.ports import VIF_DETAILS
+from twin.nova import events, lifecycle, networking, payloads, scheduler
 from twin.nova.flavors import flavor as find_flavor
 
 if TYPE_CHECKING:
@@ -53,13 +54,14 @@ def live_migrate(nova: "Nova", request: Request, server: Row, arguments: dict[st
         for _ in server["ports"]:
             wanted = {"host": target, "vnic_type": "normal", "profile": {}}
             neutron.emit("binding.create.start", {"binding": wanted}, inner)
-            made = {**wanted, "vif_type": "ovs", "status": "INACTIVE", "vif_details": {"port_filter": True}}
+            details = {name: value for name, value in VIF_DETAILS.items() if name != "bound_drivers"}
+            made = {**wanted, "vif_type": "ovs", "status": "INACTIVE", "vif_details": details}
             neutron.emit("binding.create.end", {"binding": made}, inner)
-        _both(nova, server, "live_migration.pre.start", "live_migration_pre.start", target, addresses=True)
+        _both(nova, server, "live_migration.pre.start", "live_migration_pre.start", target)
         for port in nova.ports_of(server):
             body = {"binding:profile": {"migrating_to": target}}
             networking.update_port(nova, port, body, server["initiator"])
-        _both(nova, server, "live_migration.pre.end", "live_migration_pre.end", target, addresses=True)
+        _both(nova, server, "live_migration.pre.end", "live_migration_pre.end", target)
         _both(nova, server, "live_migration._post.start", "live_migration_post.start", source)
         _both(nova, server, "live_migration.post.dest.start", "live_migration_post_dest.start", target)
         lifecycle.write(nova, server, host=target, node=target, task_state=None)
@@ -82,8 +84,8 @@ def live_migrate(nova: "Nova", request: Request, server: Row, arguments: dict[st
     return Reply(202)
 
 
-def _both(nova: "Nova", server: Row, plain: str, versioned: str, host: str, *, addresses: bool = False) -> None:
-    events.action(nova, server, plain, versioned, host=host, addresses=addresses)
+def _both(nova: "Nova", server: Row, plain: str, versioned: str | None, host: str) -> None:
+    events.action(nova, server, plain, versioned, host=host, addresses=True)
 
 
 def evacuate(nova: "Nova", request: Request, server: Row, arguments: dict[str, Any]) -> Reply:
@@ -105,9 +107,11 @@ def evacuate(nova: "Nova", request: Request, server: Row, arguments: dict[str, A
         if place is None:
             lifecycle.fail(nova, server, "No valid host was found. There are not enough hosts available.")
             return
-        _both(nova, server, "rebuild.scheduled", None, "ctl")  # type: ignore[arg-type]
+        events.action(nova, server, "rebuild.scheduled", None, host="ctl")
         events.action(nova, server, None, "rebuild_scheduled", host=place[0], kind="rebuild", binary="conductor")
-        events.action(nova, server, "rebuild.start", "rebuild.start", host=place[0], kind="rebuild")
+        events.exists(nova, server, place[0])
+        name = lifecycle.image_name(nova, server)
+        events.action(nova, server, "rebuild.start", "rebuild.start", host=place[0], kind="rebuild", plain_more=name)
         state = server["vm_state"] if server["vm_state"] != "error" else "active"
         lifecycle.write(nova, server, task_state="rebuild_block_device_mapping")
         lifecycle.write(nova, server, task_state="rebuild_spawning")
@@ -118,7 +122,7 @@ def evacuate(nova: "Nova", request: Request, server: Row, arguments: dict[str, A
             events.action(nova, server, "power_off.start", "power_off.start")
             lifecycle.write(nova, server, vm_state="stopped", task_state=None, power_state=4)
             events.action(nova, server, "power_off.end", "power_off.end")
-        events.action(nova, server, "rebuild.end", "rebuild.end", kind="rebuild", addresses=True)
+        events.action(nova, server, "rebuild.end", "rebuild.end", kind="rebuild", addresses=True, plain_more=name)
 
     lifecycle.run(nova, server, "evacuate", [("move", 0.5, 1.5, move)])
     return Reply(200, {"adminPass": nova.cloud.chance.word("password", 12)} if request.microversion < (2, 14) else None)
@@ -147,11 +151,13 @@ def rebuild(nova: "Nova", request: Request, server: Row, arguments: dict[str, An
     def remake() -> None:
         events.action(nova, server, "rebuild.scheduled", None, host="ctl")
         events.action(nova, server, None, "rebuild_scheduled", kind="rebuild", binary="conductor")
-        events.action(nova, server, "rebuild.start", "rebuild.start", kind="rebuild")
+        events.exists(nova, server)
+        name = lifecycle.image_name(nova, server)
+        events.action(nova, server, "rebuild.start", "rebuild.start", kind="rebuild", plain_more=name)
         lifecycle.write(nova, server, task_state="rebuild_block_device_mapping")
         lifecycle.write(nova, server, task_state="rebuild_spawning")
         lifecycle.write(nova, server, vm_state=state, task_state=None, power_state=1 if state == "active" else 4)
-        events.action(nova, server, "rebuild.end", "rebuild.end", kind="rebuild", addresses=True)
+        events.action(nova, server, "rebuild.end", "rebuild.end", kind="rebuild", addresses=True, plain_more=name)
 
     lifecycle.run(nova, server, "rebuild", [("remake", 0.4, 1.0, remake)])
     view = server_view(nova, server, request)
@@ -188,8 +194,22 @@ def _to_other_host(nova: "Nova", request: Request, server: Row, name: str, wante
             lifecycle.write(nova, server, task_state=None)
             return
         source, target = server["host"], place[0]
-        _both(nova, server, "resize.prep.start", "resize_prep.start", target)
-        _both(nova, server, "resize.prep.end", "resize_prep.end", target)
+        events.exists(nova, server, target)
+        more = {"new_flavor": payloads.flavor_payload(wanted)}
+        plain = {"new_instance_type": wanted["name"], "new_instance_type_id": wanted["number"]}
+        events.action(
+            nova, server, "resize.prep.start", "resize_prep.start", host=target, kind="resize_prep", more=more
+        )
+        events.action(
+            nova,
+            server,
+            "resize.prep.end",
+            "resize_prep.end",
+            host=target,
+            kind="resize_prep",
+            more=more,
+            plain_more=plain,
+        )
         lifecycle.write(nova, server, task_state="resize_migrating")
         events.action(nova, server, "resize.start", "resize.start", host=source, addresses=True)
         lifecycle.write(nova, server, task_state="resize_migrated", host=target, node=place[1])
@@ -197,9 +217,9 @@ def _to_other_host(nova: "Nova", request: Request, server: Row, name: str, wante
         networking.follow(nova, server)
         server["flavor"] = wanted
         lifecycle.write(nova, server, task_state="resize_finish")
-        _both(nova, server, "finish_resize.start", "resize_finish.start", target, addresses=True)
+        _both(nova, server, "finish_resize.start", "resize_finish.start", target)
         lifecycle.write(nova, server, vm_state="resized", task_state=None)
-        _both(nova, server, "finish_resize.end", "resize_finish.end", target, addresses=True)
+        _both(nova, server, "finish_resize.end", "resize_finish.end", target)
 
     lifecycle.run(nova, server, name, [("move", 0.5, 1.2, move)])
     return Reply(202)
@@ -215,10 +235,10 @@ def confirm_resize(nova: "Nova", request: Request, server: Row, arguments: dict[
     before = server["_before"]
 
     def confirm() -> None:
-        _both(nova, server, "resize.confirm.start", "resize_confirm.start", before["host"])
+        events.action(nova, server, "resize.confirm.start", "resize_confirm.start", host=before["host"])
         state = "stopped" if before["vm_state"] == "stopped" else "active"
         lifecycle.write(nova, server, vm_state=state, task_state=None)
-        _both(nova, server, "resize.confirm.end", "resize_confirm.end", before["host"], addresses=True)
+        _both(nova, server, "resize.confirm.end", "resize_confirm.end", before["host"])
 
     lifecycle.run(nova, server, "confirm", [("confirm", 0.1, 0.4, confirm)])
     return Reply(204)

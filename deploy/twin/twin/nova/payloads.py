@@ -14,6 +14,7 @@ ACTION: PayloadKind = ("InstanceActionPayload", "1.9")
 KINDS: dict[str, PayloadKind] = {
     "create": ("InstanceCreatePayload", "1.13"),
     "update": ("InstanceUpdatePayload", "2.1"),
+    "exists": ("InstanceExistsPayload", "2.1"),
     "rebuild": ("InstanceActionRebuildPayload", "1.10"),
     "volume": ("InstanceActionVolumePayload", "1.7"),
     "snapshot": ("InstanceActionSnapshotPayload", "1.10"),
@@ -110,7 +111,7 @@ def versioned(nova: "Nova", server: Row, kind: str, more: dict[str, Any] | None 
         "shares": [],
         "request_id": server["initiator"].request_id,
     }
-    if kind != "update":
+    if kind not in ("update", "exists"):
         data["fault"] = None
     if kind == "create":
         pair = nova.keypair(server["user_id"], server["key_name"]) if server["key_name"] else None
@@ -214,7 +215,10 @@ def unversioned(nova: "Nova", server: Row, *, addresses: bool = False) -> dict[s
                 "type": "fixed",
                 "version": 6 if ":" in ip["ip_address"] else 4,
                 "meta": {},
-                "floating_ips": [],
+                "floating_ips": [
+                    {"address": one["floating_ip_address"], "type": "floating", "version": 4, "meta": {}}
+                    for one in nova.cloud.neutron.floating_ips.table.where(port_id=port["id"])
+                ],
                 "label": (nova.cloud.neutron.networks.table.get(port["network_id"]) or {"name": ""})["name"],
                 "vif_mac": port["mac_address"],
             }

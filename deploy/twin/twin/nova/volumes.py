@@ -98,9 +98,9 @@ def _detach(nova: "Nova", request: Request) -> Reply:
             return
         more = {"volume_id": one["volume_id"]}
         events.action(nova, server, None, "volume_detach.start", kind="volume", more=more)
-        server["volumes"] = [other for other in server["volumes"] if other["volume_id"] != one["volume_id"]]
         nova.cloud.cinder.detach(one["volume_id"], one["attachment_id"], server["initiator"])
         events.action(nova, server, "volume.detach", "volume_detach.end", kind="volume", more=more, plain_more=more)
+        server["volumes"] = [other for other in server["volumes"] if other["volume_id"] != one["volume_id"]]
 
     nova.cloud.later(server["id"], f"detach:{one['attachment_id']}", 0.1, 0.5, detach)
     return Reply(202)
