@@ -21,7 +21,7 @@ def events(
     follow: bool = typer.Option(False, "--follow", "-f", help="Go on until Ctrl-C."),
     type_: Annotated[
         list[str] | None,
-        typer.Option("--type", "-t", help="Only these types; `*` stands for anything: `network-policy.*`. Repeatable."),
+        typer.Option("--type", "-t", help="Only these types: `network-policy.*`, or of every service: `input.refused`. Repeatable."),
     ] = None,
     workspace: Annotated[
         list[str] | None, typer.Option("--workspace", "-w", help="Only of these workspaces; may be repeated.")
@@ -54,7 +54,8 @@ class _Wanted:
         if message is not None and is_chatter(message) and not self.everything:
             return False
         kind = heard.envelope.type
-        of_type = not self.types or any(fnmatchcase(kind, one.replace("#", "*")) for one in self.types)
+        ends = (kind, kind.partition(".")[2])  # whoever's it is: `input.refused` of every service
+        of_type = not self.types or any(fnmatchcase(end, one.replace("#", "*")) for one in self.types for end in ends)
         return of_type and (not self.workspaces or heard.envelope.subject in self.workspaces)
 
 

@@ -163,6 +163,7 @@ _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
         f"access to {m.share} drifted: added {', '.join(m.added) or 'nobody'}, removed {', '.join(m.removed) or 'nobody'}",
         good=False,
     ),
+    storage.AccessRepaired: lambda m: Sentence(f"access to {m.share} is as declared again", good=True),
     burst_scheduler.PoolReady: lambda m: Sentence(
         f"pool of {m.role} ready: up to {m.max_nodes} nodes at {m.provider}", good=True, ends=True
     ),
