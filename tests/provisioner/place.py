@@ -23,14 +23,23 @@ class Place:
     bus_url_of: Callable[[str], str]
     """OpenStack's bus as that service's user."""
     twin: RunningTwin | None = None
-    _admin: Any = field(default=None, repr=False)
+    _connections: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def admin(self) -> Any:
-        if self._admin is None:
+        """As the cloud's administrator."""
+        return self._connection("lab")
+
+    @property
+    def system(self) -> Any:
+        """As the administrator of the whole system, which Ironic asks for."""
+        return self._connection("lab-system")
+
+    def _connection(self, entry: str) -> Any:
+        if entry not in self._connections:
             config = OpenStackConfig(config_files=[str(self.clouds_file)], load_envvars=False)
-            self._admin = Connection(config=config.get_one(cloud="lab"))
-        return self._admin
+            self._connections[entry] = Connection(config=config.get_one(cloud=entry))
+        return self._connections[entry]
 
 
 @dataclass

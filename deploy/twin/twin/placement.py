@@ -43,6 +43,7 @@ class Placement(Service):
         router.add("GET", base + "/traits", lambda request: self._of(request, {"traits": list(TRAITS)}))
         router.add("GET", base + "/allocations", self._allocations)
         router.add("GET", "/allocations/{id}", self._allocation)
+        router.add("GET", "/allocation_candidates", self._candidates)
         router.add("GET", "/usages", self._project_usages)
         router.add("GET", "/traits", lambda request: Reply(200, {"traits": list(TRAITS)}))
         router.add("GET", "/resource_classes", self._classes)
@@ -170,6 +171,31 @@ class Placement(Service):
                 }
         return Reply(200, {"allocations": allocations})
 
+    def _candidates(self, request: Request) -> Reply:
+        """Who could give what is asked (`resources=CLASS:AMOUNT,…`) now; in the form of microversion 1.12 and later."""
+        if not request.caller.is_admin:
+            raise ApiError(403, "Access was denied to this resource.")
+        pairs = [one.partition(":") for one in (request.one("resources") or "").split(",")]
+        if not all(name and amount.isdigit() for name, _, amount in pairs):
+            raise ApiError(400, "Badly formed resources parameter.")
+        wanted = {name: int(amount) for name, _, amount in pairs}
+        limit = int(request.one("limit") or len(self._providers()))
+        found = [one for one in self._providers() if _has(self._free(one), wanted)][:limit]
+        requests = [
+            {"allocations": {one["uuid"]: {"resources": wanted}}, "mappings": {"": [one["uuid"]]}} for one in found
+        ]
+        summaries: dict[str, Any] = {one["uuid"]: {"resources": {}, "traits": []} for one in found}
+        return Reply(200, {"allocation_requests": requests, "provider_summaries": summaries})
+
+    def _free(self, provider: dict[str, Any]) -> dict[str, int]:
+        if "node" in provider:
+            node = provider["node"]
+            is_free = node["provision_state"] == "available" and not node["instance_uuid"] and not node["maintenance"]
+            return {"CUSTOM_" + str(node["resource_class"]).upper().replace("-", "_"): int(is_free)}
+        used = scheduler.usage(self.cloud.nova, provider["host"])
+        total = {"VCPU": scheduler.VCPUS, "MEMORY_MB": scheduler.RAM_MIB, "DISK_GB": scheduler.DISK_GIB}
+        return {name: amount - used[name] for name, amount in total.items()}
+
     def _project_usages(self, request: Request) -> Reply:
         servers = [one for one in self.cloud.nova.servers.where(project_id=request.one("project_id")) if one["host"]]
         usages: dict[str, int] = {}
@@ -181,6 +207,10 @@ class Placement(Service):
     def _classes(self, request: Request) -> Reply:
         classes = [{"name": name, "links": [{"rel": "self", "href": f"/resource_classes/{name}"}]} for name in CLASSES]
         return Reply(200, {"resource_classes": classes})
+
+
+def _has(free: dict[str, int], wanted: dict[str, int]) -> bool:
+    return all(free.get(name, 0) >= amount for name, amount in wanted.items())
 
 
 def _resources(server: dict[str, Any]) -> dict[str, int]:
