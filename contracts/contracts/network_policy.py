@@ -212,6 +212,7 @@ class DriftRepaired(Event):
     workspace: Identifier
     generation: Generation
     steps: Annotated[int, Field(ge=0)]
+    """How many differences are gone."""
     seconds_since_change: Annotated[float, Field(ge=0)] | None = None
     """From OpenStack's notification of the change; None when a scan found it."""
     seconds_since_detection: Annotated[float, Field(ge=0)]

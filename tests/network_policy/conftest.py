@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from shared.testing import Site
-from twin.testing import RunningTwin, running_twin
 
 from bootstrap.leases import BrokerLease, DatabaseLease
+from shared.testing import Site
 from tests.network_policy.enclaves import SITE
 from tests.network_policy.stage import Stage
+from twin.testing import RunningTwin, running_twin
 
 
 @dataclass

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from openstack.config import OpenStackConfig
+from openstack.connection import Connection
+
 from contracts.examples import DOCUMENT
 from contracts.network_policy import PolicyEnforced
 from contracts.provisioner import (
@@ -20,8 +23,6 @@ from contracts.workspace import NetworkClass, Workspace
 from network_policy.handlers import handlers
 from network_policy.main import make_context
 from network_policy.settings import Settings
-from openstack.config import OpenStackConfig
-from openstack.connection import Connection
 from shared.service import Service
 from shared.testing import Site
 
@@ -45,11 +46,20 @@ class Stage:
         self.network = ""
         self.subnet_id = ""
         self.generation = 1
+        self.running: Service[Any] | None = None
 
     async def service(self, **settings: Any) -> Service[Any]:
         """Start network-policy."""
         more = {"cloud_name": "tresor-network-policy", "clouds_path": self.clouds_file, **settings}
-        return await self.site.start(handlers, make_context, Settings, **more)
+        self.running = await self.site.start(handlers, make_context, Settings, **more)
+        return self.running
+
+    async def listening(self) -> None:
+        """Until Neutron's notifications are heard: its exchange appears with the first of them."""
+        firehose = self.running.firehose if self.running else None
+        async with asyncio.timeout(20):
+            while firehose is not None and "neutron" not in firehose.bound:  # noqa: ASYNC110  # it has no event for it
+                await asyncio.sleep(0.1)
 
     async def cloud(self, fn: Callable[[Sdk], T]) -> T:
         """Do something in the cloud as its administrator, behind Tresor's back."""
@@ -69,6 +79,11 @@ class Stage:
             subnet = c.network.create_subnet(
                 network_id=network.id, project_id=project.id, cidr=f"10.{self.subnet}.0.0/24", ip_version=4
             )
+            public = c.network.find_network("public")
+            router = c.network.create_router(
+                name=f"{self.name}-router", project_id=project.id, external_gateway_info={"network_id": public.id}
+            )
+            c.network.add_interface_to_router(router, subnet_id=subnet.id)
             return project.id, network.id, subnet.id
 
         self.project, self.network, self.subnet_id = await self.cloud(make)
@@ -120,6 +135,7 @@ class Stage:
         await self.build()
         await self.declare()
         groups = (await self.enforced()).groups
+        await self.listening()
         ports = {
             f"{role}-{n}": await self.node(role, n, groups)
             for role, n in (("login", 0), ("compute", 0), ("compute", 1))
@@ -160,6 +176,9 @@ class Stage:
 
         def remove(c: Sdk) -> None:
             self._delete_ports(c)
+            for router in c.network.routers(project_id=self.project):
+                c.network.remove_interface_from_router(router, subnet_id=self.subnet_id)
+                c.network.delete_router(router)
             for subnet in c.network.subnets(network_id=self.network):
                 c.network.delete_subnet(subnet)
             c.network.delete_network(self.network)

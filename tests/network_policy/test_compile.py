@@ -1,13 +1,13 @@
 """A document compiled to groups: rows L3, L4, L5, L6, L12, I6."""
 
 import pytest
-from contracts.workspace import Workspace
 from hypothesis import given
 from hypothesis import strategies as st
+
+from contracts.workspace import Workspace
 from network_policy.domain.compile import Uncompilable, compile_policy
 from network_policy.domain.intervals import intersect
 from network_policy.domain.rule import Remote, RemoteKind, Rule
-
 from tests.network_policy.enclaves import SITE, document, rule
 
 LOGIN, COMPUTE = Remote(RemoteKind.ROLE, "login"), Remote(RemoteKind.ROLE, "compute")

@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from network_policy.domain.intervals import Intervals, contains, intersect, meets, normalise, subtract, union
 
 pieces = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=6)

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from network_policy.domain.compile import Policy
 from network_policy.domain.plan import AddRules, CreateGroup, RemoveGroup, RemoveRule, Step, enclose, plan
 from network_policy.domain.rule import Remote, RemoteKind, Rule
 from network_policy.domain.world import Group, GroupRule
-
 from tests.network_policy.enclaves import Enclave, document, rule
 
 HERE = Enclave(document(), "p")
@@ -33,7 +33,7 @@ def test_nothing_to_do_when_all_is_as_declared() -> None:
 def test_from_nothing_groups_come_first() -> None:
     steps = actual([])
     assert steps[:2] == (CreateGroup("compute"), CreateGroup("login"))
-    added = {step.role: set() for step in steps if isinstance(step, AddRules)}
+    added: dict[str, set[Rule]] = {step.role: set() for step in steps if isinstance(step, AddRules)}
     for step in steps[2:]:
         assert isinstance(step, AddRules)
         added[step.role] |= set(step.rules)

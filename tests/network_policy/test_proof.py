@@ -1,14 +1,15 @@
 """The isolation proof on worlds made by hand: rows L3, L4, L5, I5, I6, M1."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+
 from contracts.network_policy import Counterexample
 from network_policy.domain.certificate import ASSUMED_NEARBY
 from network_policy.domain.proof import Prover
 from network_policy.domain.rule import Remote, RemoteKind
 from network_policy.domain.world import AddressGroup, AddressPair, FloatingIp, Network, Port, World
-
 from tests.network_policy.enclaves import Enclave, document, rule, together, with_port, with_rule
 
 ONE = Enclave(document(), "p1")
@@ -16,7 +17,7 @@ TWO = Enclave(document(name="genome"), "p2", "10.43.0")
 CLOUD = together(ONE.world, TWO.world)
 LOGIN, COMPUTE = ONE.ids["login"], ONE.ids["compute"]
 LOGIN_PORT, COMPUTE_PORT = "p1-login-port0", "p1-compute-port0"
-SSH = {"protocol": "tcp", "port_range_min": 22, "port_range_max": 22}
+SSH: dict[str, Any] = {"protocol": "tcp", "port_range_min": 22, "port_range_max": 22}
 
 
 def found(world: World, workspace: str = "openhpc") -> tuple[Counterexample, ...]:

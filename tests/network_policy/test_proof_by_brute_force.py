@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
 from network_policy.domain.proof import Prover
 from network_policy.domain.rule import Remote, RemoteKind, Rule
 from network_policy.domain.world import AddressGroup, AddressPair, FloatingIp, GroupRule, Port, World
-
 from tests.network_policy.enclaves import Enclave, document, rule, together
 from tests.network_policy.packets import Packet, Universe
 
@@ -64,7 +65,7 @@ def worlds(draw: st.DrawFn) -> World:
     for position, (group_id, each) in enumerate(added):
         group = groups[group_id]
         groups[group_id] = replace(group, rules=(*group.rules, GroupRule(f"rogue{position}", group_id, each)))
-    changes = draw(st.dictionaries(st.sampled_from(PORTS), port_changes, max_size=2))
+    changes: dict[str, dict[str, Any]] = draw(st.dictionaries(st.sampled_from(PORTS), port_changes, max_size=2))
     routers = world.routers
     if draw(st.booleans()):
         routers = tuple(replace(each, external_network_id=None) for each in routers[:1]) + routers[1:]

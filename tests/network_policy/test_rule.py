@@ -1,8 +1,8 @@
 """However a rule was written, Neutron's sameness is ours (CVE-2012-2654; row L12)."""
 
 import pytest
-from network_policy.domain.rule import ALL_TRAFFIC, ANYWHERE, Remote, RemoteKind, protocol_number
 
+from network_policy.domain.rule import ALL_TRAFFIC, ANYWHERE, Remote, RemoteKind, protocol_number
 from tests.network_policy.enclaves import rule
 
 

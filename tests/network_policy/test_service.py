@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from contracts.network_policy import (
     CHASSIS,
     DriftDetected,
@@ -15,7 +16,6 @@ from contracts.network_policy import (
     ShowIsolation,
 )
 from network_policy.domain.compile import compile_policy
-
 from tests.network_policy.enclaves import SITE
 from tests.network_policy.stage import Stage
 

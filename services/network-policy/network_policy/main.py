@@ -1,13 +1,12 @@
 """network-policy as a process: `python -m network_policy.main`."""
 
+from network_policy.cloud import PolicyCloud
+from network_policy.handlers import Context, handlers
+from network_policy.settings import Settings
 from shared.cloud import Cloud
 from shared.errors import Configuration
 from shared.service import run
 from shared.settings import load_site
-
-from network_policy.cloud import PolicyCloud
-from network_policy.handlers import Context, handlers
-from network_policy.settings import Settings
 
 
 async def make_context(settings: Settings, cloud: Cloud | None) -> Context:

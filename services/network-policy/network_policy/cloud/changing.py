@@ -5,10 +5,10 @@ from typing import Any
 
 from openstack.connection import Connection
 from openstack.exceptions import raise_from_response
-from shared.cloud import Cloud
-from shared.errors import NotFound
 
 from network_policy.domain.rule import RemoteKind, Rule, neutron_protocol
+from shared.cloud import Cloud
+from shared.errors import NotFound
 
 
 def rule_body(group_id: str, project_id: str, rule: Rule) -> dict[str, Any]:

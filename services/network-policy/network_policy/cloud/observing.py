@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from openstack.connection import Connection
-from shared.cloud import Cloud
 
 from network_policy.cloud import reading
 from network_policy.cloud.listing import everything
 from network_policy.domain.rule import RemoteKind
 from network_policy.domain.topology import ROUTER_INTERFACES
 from network_policy.domain.world import Group, Port, World
+from shared.cloud import Cloud
 
 T = TypeVar("T")
 

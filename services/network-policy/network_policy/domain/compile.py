@@ -10,7 +10,6 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from contracts.site import Site
 from contracts.workspace import Flow, NodeRole, Workspace
-
 from network_policy.domain.intervals import Interval, contains, normalise
 from network_policy.domain.rule import (
     ANYWHERE,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from contracts.network_policy import Rule as ToldRule
 from contracts.network_policy import RuleDrift
-
 from network_policy.domain.compile import Policy
 from network_policy.domain.names import role_of_node
 from network_policy.domain.plan import Enclosure, surplus

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from contracts.network_policy import Counterexample
-
 from network_policy.domain.certificate import ASSUMED_NEARBY, ASSUMED_ON_HARDWARE, ASSUMPTIONS, digest_of
 from network_policy.domain.filters import (
     Box,

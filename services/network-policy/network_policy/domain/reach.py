@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from contracts.network_policy import RoleReach
-
 from network_policy.domain.intervals import Intervals, intersect, union
 from network_policy.domain.plan import Enclosure
 from network_policy.domain.rule import ALL_TRAFFIC, PORT_PROTOCOLS, Direction, RemoteKind, Rule, protocol_name

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.network_policy import RuleDrift
-
 from network_policy.domain.compile import Policy
 from network_policy.domain.drift import Nodes, ProtectPort, group_drift, port_drift, role_of
 from network_policy.domain.filters import Claim

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from contracts.site import Site
-from shared.handlers import Handlers
-
 from contracts import network_policy
+from contracts.site import Site
 from network_policy.cloud import PolicyCloud
+from shared.handlers import Handlers
 
 WHOLE_CLOUD = ":cloud"
 """The key of the full scan; no workspace can be called so."""

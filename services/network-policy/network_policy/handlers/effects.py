@@ -3,14 +3,13 @@
 import hashlib
 from collections.abc import Iterable
 
-from shared.errors import CloudError, NotFound
-from shared.handlers import Turn
-
 from network_policy import store
 from network_policy.domain.drift import ProtectPort
 from network_policy.domain.names import group_description, group_name, tag
 from network_policy.domain.plan import AddRules, CreateGroup, RemoveGroup, RemoveRule, Step, bind
 from network_policy.handlers.context import Context
+from shared.errors import CloudError, NotFound
+from shared.handlers import Turn
 
 
 class Hand:
@@ -22,7 +21,6 @@ class Hand:
         self._workspace = workspace
         self._project_id = project_id
         self._group_ids = dict(group_ids)
-        self.made = 0
 
     async def make(self, steps: Iterable[Step | ProtectPort]) -> None:
         """Make the steps in order. A step that opens and fails ends the opening; what tightens is made all the same.
@@ -35,7 +33,6 @@ class Hand:
                 continue
             try:
                 await self._make(step)
-                self.made += 1
             except CloudError as error:
                 failure = failure or error
         if failure is not None:

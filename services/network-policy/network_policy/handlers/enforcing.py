@@ -3,8 +3,6 @@
 import asyncio
 from datetime import datetime
 
-from shared.handlers import Turn
-
 from network_policy import store
 from network_policy.domain.compile import Policy, compile_policy
 from network_policy.domain.filters import Claim
@@ -15,11 +13,14 @@ from network_policy.handlers.context import Context
 from network_policy.handlers.effects import Hand
 from network_policy.handlers.telling import Told, tell_drift, tell_outcome, tell_violation
 from network_policy.store import Known
+from shared.handlers import Turn
 
 ROUNDS = 3
 """Looks within one turn: make the groups, take out what Neutron put into them, see that it is so."""
 CONFIRM_SECONDS = 0.5
 STILL_VIOLATED_SECONDS = 10.0
+WAITING_SECONDS = 0.3
+"""How soon to look again for the notification that explains a difference."""
 
 
 async def enforce(turn: Turn[Context], known: Known) -> float | None:
@@ -32,11 +33,11 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
     hand = Hand(turn, known.workspace, known.project_id, {**known.group_ids, **sight.actual.group_ids})
     explaining: asyncio.Task[Verdict] | None = None
     try:
-        if sight.drift and (known.was_enforced or not turn.context.is_enforcing):
+        if (sight.drift or told.is_waiting) and (known.was_enforced or not turn.context.is_enforcing):
             async with turn.transaction() as tx:
                 before = told
                 told = await tell_drift(tx, known, sight, told, repairing=turn.context.is_enforcing)
-            if told is not before:
+            if set(told.open_drift) - set(before.open_drift):
                 # What the drift opened is found out while it is being closed: the repair does not wait for the words.
                 explaining = asyncio.create_task(_prove_nearby(turn, known, sight))
         if turn.context.is_enforcing:
@@ -50,11 +51,11 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
             told = await _explain(turn, known, explaining, told)
     observed_at = turn.now
     sight, verdict = await _prove(turn, known, policy, sight)
-    return await _conclude(turn, known, sight, verdict, told, hand.made, observed_at)
+    return await _conclude(turn, known, sight, verdict, told, observed_at)
 
 
 async def _conclude(
-    turn: Turn[Context], known: Known, sight: Sight, verdict: Verdict, told: Told, made: int, observed_at: datetime
+    turn: Turn[Context], known: Known, sight: Sight, verdict: Verdict, told: Told, observed_at: datetime
 ) -> float | None:
     async with turn.transaction() as tx:
         # A look at a cloud in motion may see a port before its group: what nothing explains is looked at twice.
@@ -62,12 +63,12 @@ async def _conclude(
         if not verdict.holds and confirmed:
             repairing = turn.context.is_enforcing and bool(sight.todo)
             told = await tell_violation(tx, known, verdict, told, repairing=repairing)
-        await tell_outcome(tx, known, sight, verdict, told, made=made, observed_at=observed_at)
+        told = await tell_outcome(tx, known, sight, verdict, told, observed_at=observed_at)
     if turn.context.is_enforcing and sight.todo:
         return CONFIRM_SECONDS
     if not verdict.holds:
         return STILL_VIOLATED_SECONDS if confirmed else CONFIRM_SECONDS
-    return None
+    return WAITING_SECONDS if told.is_waiting else None
 
 
 async def _look(turn: Turn[Context], known: Known, policy: Policy) -> Sight:

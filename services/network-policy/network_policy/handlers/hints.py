@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 from contracts.openstack import Notification
 from contracts.openstack.neutron import NetworkPayload, Port, RbacPolicy, Resource, RouterInterface, SecurityGroupRule
-from shared.work import Work
-
 from network_policy import store
 from network_policy.domain.names import role_of_node
 from network_policy.handlers.context import WHOLE_CLOUD, Context, handlers
 from network_policy.store import Known
+from shared.work import Work
 
 SETTLING_SECONDS = 2.0
 """How long a port that is as it should be may wait for the next proof: many are born together."""

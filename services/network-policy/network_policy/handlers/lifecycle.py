@@ -7,10 +7,9 @@ from contracts.provisioner import (
     WorkspaceDeleting,
     WorkspaceEmptied,
 )
-from shared.work import Work
-
 from network_policy import store
 from network_policy.handlers.context import Context, handlers
+from shared.work import Work
 
 
 @handlers.on(WorkspaceDeclared)

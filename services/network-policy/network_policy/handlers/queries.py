@@ -3,9 +3,8 @@
 import json
 
 from contracts.network_policy import Counterexample, IsolationShown, RoleReach, ShowIsolation, WorkspaceIsolation
-from shared.work import Work
-
 from network_policy.handlers.context import Context, handlers
+from shared.work import Work
 
 MAX_SHOWN = 500
 _STALE_SCANS = 4

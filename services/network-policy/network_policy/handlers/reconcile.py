@@ -1,12 +1,11 @@
 """One look at a key: a workspace, or the whole cloud."""
 
-from shared.handlers import Turn
-
 from network_policy import store
 from network_policy.handlers.context import WHOLE_CLOUD, Context, handlers
 from network_policy.handlers.enforcing import enforce
 from network_policy.handlers.scanning import scan_cloud
 from network_policy.handlers.withdrawing import withdraw
+from shared.handlers import Turn
 
 
 @handlers.reconcile

@@ -2,8 +2,6 @@
 
 import asyncio
 
-from shared.handlers import Turn
-
 from network_policy import store
 from network_policy.domain.compile import compile_policy
 from network_policy.domain.proof import Prover, Verdict
@@ -12,6 +10,7 @@ from network_policy.handlers.context import Context
 from network_policy.handlers.enforcing import sight_of
 from network_policy.handlers.telling import save_proof
 from network_policy.store import Known
+from shared.handlers import Turn
 
 
 async def scan_cloud(turn: Turn[Context]) -> float | None:

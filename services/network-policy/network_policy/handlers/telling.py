@@ -13,17 +13,18 @@ from contracts.network_policy import (
     PolicyEnforced,
     RuleDrift,
 )
-from shared.work import Work
-
 from network_policy import store
 from network_policy.domain.proof import Verdict
 from network_policy.domain.reach import reach
 from network_policy.domain.sight import Sight, digest_of_drift
 from network_policy.handlers.context import Context
 from network_policy.store import Change, Known, OpenDrift
+from shared.work import Work
 
 MAX_TOLD_DRIFT = 200
 MAX_TOLD_PACKETS = 20
+PATIENCE_SECONDS = 1.0
+"""How long a difference waits for the notification that names who made it."""
 _NOBODY = Change(None, "", "")
 
 
@@ -34,22 +35,37 @@ class Told:
     open_drift: Mapping[str, OpenDrift]
     violation: str
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something waits to be told."""
+        return any(each.untold for each in self.open_drift.values())
+
     @classmethod
     def of(cls, known: Known) -> "Told":
         return cls(known.open_drift, known.violation)
 
 
 async def tell_drift(tx: Work[Context], known: Known, sight: Sight, told: Told, *, repairing: bool) -> Told:
-    """Tell the drift that was not told before, one event for each change by somebody; nobody's together."""
-    fresh = {key: drift for drift in sight.drift if (key := digest_of_drift(drift)) not in told.open_drift}
-    if not fresh:
+    """Tell the drift that was not told before, one event for each change by somebody.
+
+    What no notification explains yet is kept back a moment: a look for another reason may be ahead of it. The repair
+    does not wait for that.
+    """
+    opened = dict(told.open_drift)
+    for drift in sight.drift:
+        key = digest_of_drift(drift)
+        if key not in opened or (opened[key].gone_at and not opened[key].untold):
+            opened[key] = OpenDrift(detected_at=tx.now, untold=drift)
+    untold = {key: each.untold for key, each in opened.items() if each.untold is not None}
+    if not untold:
         return told
-    ids = {each for drift in fresh.values() for each in (drift.rule_id, drift.port_id, drift.group_id) if each}
+    ids = {each for drift in untold.values() for each in (drift.rule_id, drift.port_id, drift.group_id) if each}
     changes = await store.change_of(tx.connection, known.workspace, ids)
     by_change: dict[Change, list[tuple[str, RuleDrift]]] = {}
-    for key, drift in fresh.items():
-        by_change.setdefault(_cause(drift, changes), []).append((key, drift))
-    opened = dict(told.open_drift)
+    for key, drift in untold.items():
+        change = _cause(drift, changes)
+        if change is not _NOBODY or (tx.now - opened[key].detected_at).total_seconds() >= PATIENCE_SECONDS:
+            by_change.setdefault(change, []).append((key, drift))
     for change, items in by_change.items():
         for start in range(0, len(items), MAX_TOLD_DRIFT):
             tx.emit(
@@ -64,7 +80,8 @@ async def tell_drift(tx: Work[Context], known: Known, sight: Sight, told: Told, 
                     repairing=repairing,
                 )
             )
-        opened |= {key: OpenDrift(tx.now, change.happened_at) for key, _ in items}
+        for key, _ in items:
+            opened[key] = opened[key].model_copy(update={"untold": None, "happened_at": change.happened_at})
     told = Told(opened, told.violation)
     await _remember(tx, known, told, suspect=known.suspect)
     return told
@@ -102,25 +119,12 @@ async def tell_violation(tx: Work[Context], known: Known, verdict: Verdict, told
 
 
 async def tell_outcome(
-    tx: Work[Context], known: Known, sight: Sight, verdict: Verdict, told: Told, *, made: int, observed_at: datetime
-) -> None:
+    tx: Work[Context], known: Known, sight: Sight, verdict: Verdict, told: Told, *, observed_at: datetime
+) -> Told:
     """Remember what was seen and proven; tell what is repaired, proven and enforced."""
     await store.save_seen(tx.connection, known.workspace, sight.group_ids, sight.rules)
     await save_proof(tx, known.workspace, sight, verdict, observed_at)
-    still = {digest_of_drift(drift) for drift in sight.drift}
-    closed = [drift for key, drift in told.open_drift.items() if key not in still]
-    told = Told({key: drift for key, drift in told.open_drift.items() if key in still}, told.violation)
-    if closed:
-        happened = [drift.happened_at for drift in closed if drift.happened_at is not None]
-        tx.emit(
-            DriftRepaired(
-                workspace=known.workspace,
-                generation=known.generation,
-                steps=made,
-                seconds_since_change=max(0.0, (tx.now - min(happened)).total_seconds()) if happened else None,
-                seconds_since_detection=max(0.0, (tx.now - min(drift.detected_at for drift in closed)).total_seconds()),
-            )
-        )
+    told = _tell_repaired(tx, known, sight, told)
     enforced_generation, enforced_groups = known.enforced_generation, known.enforced_groups
     if verdict.holds:
         if told.violation:
@@ -157,6 +161,41 @@ async def tell_outcome(
         enforced_generation=enforced_generation,
         enforced_groups=enforced_groups,
     )
+    return told
+
+
+def _tell_repaired(tx: Work[Context], known: Known, sight: Sight, told: Told) -> Told:
+    """Tell what was told before and is seen no more."""
+    still = {digest_of_drift(drift) for drift in sight.drift}
+    opened = {
+        key: each if key in still or each.gone_at else each.model_copy(update={"gone_at": tx.now})
+        for key, each in told.open_drift.items()
+    }
+    closed = [each for each in opened.values() if each.gone_at and not each.untold]
+    if closed:
+        changed = [each for each in closed if each.happened_at is not None]
+        tx.emit(
+            DriftRepaired(
+                workspace=known.workspace,
+                generation=known.generation,
+                steps=len(closed),
+                seconds_since_change=max(map(_since_change, changed)) if changed else None,
+                seconds_since_detection=max(map(_since_detection, closed)),
+            )
+        )
+    return Told({key: each for key, each in opened.items() if not each.gone_at or each.untold}, told.violation)
+
+
+def _since_change(drift: OpenDrift) -> float:
+    assert drift.gone_at is not None
+    assert drift.happened_at is not None
+    # OpenStack's clock may be ahead of ours.
+    return max(0.0, (drift.gone_at - drift.happened_at).total_seconds())
+
+
+def _since_detection(drift: OpenDrift) -> float:
+    assert drift.gone_at is not None
+    return max(0.0, (drift.gone_at - drift.detected_at).total_seconds())
 
 
 async def save_proof(tx: Work[Context], workspace: str, sight: Sight, verdict: Verdict, observed_at: datetime) -> None:

@@ -1,13 +1,12 @@
 """The end of a workspace's policy: its groups go, and it is told."""
 
 from contracts.network_policy import PolicyWithdrawn
-from shared.errors import Conflict, NotFound
-from shared.handlers import Turn
-
 from network_policy import store
 from network_policy.handlers.context import Context
 from network_policy.handlers.effects import Hand
 from network_policy.store import Known
+from shared.errors import Conflict, NotFound
+from shared.handlers import Turn
 
 IN_USE_SECONDS = 2.0
 

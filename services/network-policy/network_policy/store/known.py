@@ -6,30 +6,29 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from contracts.workspace import Workspace
-from shared.db import Connection
+from pydantic import BaseModel, ConfigDict
 
+from contracts.network_policy import RuleDrift
+from contracts.workspace import Workspace
 from network_policy.domain.drift import Nodes
 from network_policy.domain.rule import Remote, RemoteKind, Rule
+from shared.db import Connection
 
 State = Literal["declared", "deleting", "emptied", "withdrawn"]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenDrift:
-    """When a difference was told, and when OpenStack's notification of it was made, if there was one."""
+class OpenDrift(BaseModel):
+    """A difference between its discovery and the telling of its repair."""
+
+    model_config = ConfigDict(frozen=True)
 
     detected_at: datetime
-    happened_at: datetime | None
-
-    def to_json(self) -> list[str | None]:
-        return [self.detected_at.isoformat(), self.happened_at.isoformat() if self.happened_at else None]
-
-    @classmethod
-    def from_json(cls, pair: list[str | None]) -> "OpenDrift":
-        detected, happened = pair
-        assert detected is not None
-        return cls(datetime.fromisoformat(detected), datetime.fromisoformat(happened) if happened else None)
+    happened_at: datetime | None = None
+    """When OpenStack's notification of it was made, if there was one."""
+    untold: RuleDrift | None = None
+    """Set while nobody was told: the notification that names who did it may be on its way."""
+    gone_at: datetime | None = None
+    """When it was seen to be repaired."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Known:
     enforced_generation: int | None
     enforced_groups: Mapping[str, str]
     open_drift: Mapping[str, OpenDrift]
-    """What was told and is not repaired, by its digest."""
+    """What is not told or not repaired, by its digest."""
     violation: str
     """Digest of the counterexamples that were told; empty while isolation holds."""
     suspect: bool
@@ -121,7 +120,7 @@ async def _load(connection: Connection, names: list[str] | None) -> tuple[Known,
             networks_generation=row["networks_generation"],
             enforced_generation=row["enforced_generation"],
             enforced_groups=json.loads(row["enforced_groups"]),
-            open_drift={key: OpenDrift.from_json(pair) for key, pair in json.loads(row["open_drift"]).items()},
+            open_drift={key: OpenDrift.model_validate(each) for key, each in json.loads(row["open_drift"]).items()},
             violation=row["violation"],
             suspect=row["suspect"],
             observed_at=row["observed_at"],

@@ -6,10 +6,9 @@ from datetime import datetime
 
 from contracts.network_policy import Counterexample, RoleReach
 from contracts.workspace import Workspace
-from shared.db import Connection
-
 from network_policy.domain.world import GroupRule
 from network_policy.store.known import OpenDrift, rule_to_json
+from shared.db import Connection
 
 _DECLARED = """
 INSERT INTO workspace (workspace, generation, state, project_id, document) VALUES ($1, $2, 'declared', $3, $4)
@@ -163,7 +162,7 @@ async def save_told(
         "UPDATE workspace SET open_drift = $2, violation = $3, suspect = $4, enforced_generation = $5,"
         " enforced_groups = $6 WHERE workspace = $1",
         workspace,
-        json.dumps({key: drift.to_json() for key, drift in open_drift.items()}),
+        json.dumps({key: drift.model_dump(mode="json") for key, drift in open_drift.items()}),
         violation,
         suspect,
         enforced_generation,
