@@ -89,9 +89,10 @@ class Application:
         if rule is not None and rule.kind != "lost_response":
             reply = _struck(service, request, rule)
         else:
+            publisher = self.cloud.publisher
+            marks = publisher.marks()
             reply = self.handle(service, request)
-            if request.method not in ("GET", "HEAD"):
-                await self.cloud.publisher.caught_up()
+            await publisher.caught_up(marks)
         if rule is not None and rule.kind == "lost_response":
             await _abort(send)
             return

@@ -59,7 +59,6 @@ def main() -> None:
     listener = listen(settings)
     port = listener.getsockname()[1]
     application, publisher = build(settings, port)
-    publisher.start()
     base_url = application.cloud.base_url
     sys.stdout.write(f"{base_url}/identity/v3\n")
     sys.stdout.flush()

@@ -94,7 +94,6 @@ class RunningTwin:
         listener = listen(self._settings)
         self._application, self._publisher = build(self._settings, listener.getsockname()[1])
         self._server = server(self._application)
-        self._publisher.start()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._server.serve(sockets=[listener])), name="twin", daemon=True
         )

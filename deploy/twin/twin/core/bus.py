@@ -48,65 +48,49 @@ class Notification:
         }
 
 
-class Publisher:
-    """Hands notifications to oslo.messaging on a thread of its own; without an AMQP URL it only keeps the latest."""
+_MAKING = threading.Lock()
+"""Transports are made one at a time."""
 
-    def __init__(self, amqp_url: str | None, extra_topics: tuple[str, ...] = ()) -> None:
-        self._url = amqp_url.replace("amqp://", "rabbit://", 1) if amqp_url else None
+
+class Lane:
+    """One exchange's queue and thread: order is kept within an exchange, and none waits for another."""
+
+    def __init__(self, exchange: str, url: str, extra_topics: tuple[str, ...]) -> None:
+        self._exchange = exchange
+        self._url = url
         self._extra_topics = extra_topics
         self._queue: queue.SimpleQueue[Notification | None] = queue.SimpleQueue()
-        self._notifiers: dict[tuple[str, str, int], Any] = {}
-        self._transports: dict[str, Any] = {}
-        self._thread: threading.Thread | None = None
-        self._taken = 0
+        self._notifiers: dict[tuple[str, int], Any] = {}
+        self._transport: Any = None
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.latest: deque[Notification] = deque(maxlen=KEPT)
+        self.taken = 0
         self.published = 0
-        self.dropped = 0
         self.failed = 0
+        self._thread = threading.Thread(target=self._work, name=f"notifications {exchange}", daemon=True)
+        self._thread.start()
 
     @property
     def pending(self) -> int:
         """Waiting for the broker."""
-        return self._queue.qsize()
-
-    def start(self) -> None:
-        """Starts the thread when there is a broker."""
-        if self._url is not None:
-            self._thread = threading.Thread(target=self._work, name="notifications", daemon=True)
-            self._thread.start()
-
-    def stop(self, timeout_seconds: float = 5.0) -> None:
-        """Publishes what waits, within the time given, and closes the connections."""
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join(timeout_seconds)
-            self._thread = None
+        return self.taken - self.published - self.failed
 
     def put(self, notification: Notification) -> None:
         """Takes a notification in; never blocks."""
-        self.latest.append(notification)
-        if self._url is None:
-            return
-        if self._queue.qsize() >= MAX_PENDING:
-            self.dropped += 1
-            return
-        self._taken += 1
+        self.taken += 1
         self._queue.put(notification)
 
-    async def caught_up(self) -> None:
-        """Waits, for a second at most, until everything taken in so far went out.
+    def stop(self, timeout_seconds: float) -> None:
+        """Publishes what waits, within the time given, and closes the connection."""
+        self._queue.put(None)
+        self._thread.join(timeout_seconds)
 
-        OpenStack's APIs publish before they answer; so does the twin with this, as long as the broker keeps up.
-        """
-        if self._thread is None or self.published + self.failed >= self._taken:
-            return
+    async def caught_up(self) -> None:
+        """Waits, for a second at most, until everything taken in so far went out."""
         self._loop = asyncio.get_running_loop()
         done = self._loop.create_future()
-        self._waiting.append((self._taken, done))
-        if self.published + self.failed >= self._taken:
-            self._release()
+        self._waiting.append((self.taken, done))
+        self._release()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(done, CATCH_UP_SECONDS)
 
@@ -114,16 +98,13 @@ class Publisher:
         out = self.published + self.failed
         kept: list[tuple[int, asyncio.Future[None]]] = []
         for target, done in self._waiting:
-            if target > out and not done.done():
+            if done.done():
+                continue
+            if target > out:
                 kept.append((target, done))
-            elif not done.done():
+            else:
                 done.set_result(None)
         self._waiting = kept
-
-    def _tell(self) -> None:
-        if self._waiting and self._loop is not None:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._release)
 
     def _work(self) -> None:
         while (notification := self._queue.get()) is not None:
@@ -133,36 +114,97 @@ class Publisher:
             except Exception:
                 self.failed += 1
                 log.exception("notification %s was not published", notification.event_type)
-            self._tell()
-        for transport in self._transports.values():
-            transport.cleanup()
+            if self._waiting and self._loop is not None:
+                with contextlib.suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._release)
+        if self._transport is not None:
+            self._transport.cleanup()
 
     def _publish(self, notification: Notification) -> None:
-        notifier = self._notifier(notification.exchange, notification.topic, notification.copies)
+        notifier = self._notifier(notification.topic, notification.copies)
         context = NotificationContext(notification.context) if notification.context is not None else None
         publish = notifier.prepare(publisher_id=notification.publisher_id)
         getattr(publish, notification.priority)(context, notification.event_type, orjson.loads(notification.payload))
 
-    def _notifier(self, exchange: str, topic: str, copies: int) -> Any:
-        key = (exchange, topic, copies)
+    def _notifier(self, topic: str, copies: int) -> Any:
+        key = (topic, copies)
         if key not in self._notifiers:
             import oslo_messaging
 
             # A topic named twice sends the same message twice, its id included: a doubled notification.
             topics = [topic] * copies + list(self._extra_topics) * copies
             self._notifiers[key] = oslo_messaging.Notifier(
-                self._transport(exchange), driver="messagingv2", topics=topics, publisher_id=exchange
+                self._connected(), driver="messagingv2", topics=topics, publisher_id=self._exchange
             )
         return self._notifiers[key]
 
-    def _transport(self, exchange: str) -> Any:
-        if exchange not in self._transports:
+    def _connected(self) -> Any:
+        if self._transport is None:
             import oslo_messaging
             from oslo_config import cfg
 
-            # The exchange is read when the transport is made, from a default that the process shares.
-            oslo_messaging.set_transport_defaults(control_exchange=exchange)
-            conf = cfg.ConfigOpts()
-            conf([], project="twin")
-            self._transports[exchange] = oslo_messaging.get_notification_transport(conf, url=self._url)
-        return self._transports[exchange]
+            with _MAKING:
+                # The exchange is read when the transport is made, from a default that the process shares.
+                oslo_messaging.set_transport_defaults(control_exchange=self._exchange)
+                conf = cfg.ConfigOpts()
+                conf([], project="twin")
+                self._transport = oslo_messaging.get_notification_transport(conf, url=self._url)
+        return self._transport
+
+
+class Publisher:
+    """A lane for each exchange; without an AMQP URL only the latest notifications are kept."""
+
+    def __init__(self, amqp_url: str | None, extra_topics: tuple[str, ...] = ()) -> None:
+        self._url = amqp_url.replace("amqp://", "rabbit://", 1) if amqp_url else None
+        self._extra_topics = extra_topics
+        self._lanes: dict[str, Lane] = {}
+        self.latest: deque[Notification] = deque(maxlen=KEPT)
+        self.dropped = 0
+
+    @property
+    def pending(self) -> int:
+        """Waiting for the broker."""
+        return sum(lane.pending for lane in self._lanes.values())
+
+    @property
+    def published(self) -> int:
+        """Handed to the broker."""
+        return sum(lane.published for lane in self._lanes.values())
+
+    @property
+    def failed(self) -> int:
+        """Given up with an error."""
+        return sum(lane.failed for lane in self._lanes.values())
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Publishes what waits, within the time given, and closes the connections."""
+        for lane in self._lanes.values():
+            lane.stop(timeout_seconds)
+        self._lanes.clear()
+
+    def put(self, notification: Notification) -> None:
+        """Takes a notification in; never blocks."""
+        self.latest.append(notification)
+        if self._url is None:
+            return
+        if self.pending >= MAX_PENDING:
+            self.dropped += 1
+            return
+        lane = self._lanes.get(notification.exchange)
+        if lane is None:
+            lane = self._lanes[notification.exchange] = Lane(notification.exchange, self._url, self._extra_topics)
+        lane.put(notification)
+
+    def marks(self) -> dict[str, int]:
+        """How much each lane has taken in."""
+        return {name: lane.taken for name, lane in self._lanes.items()}
+
+    async def caught_up(self, since: dict[str, int]) -> None:
+        """Waits until what was taken in since the marks went out.
+
+        OpenStack's APIs publish before they answer; so does the twin with this, as long as the broker keeps up.
+        """
+        for name, lane in list(self._lanes.items()):
+            if lane.taken > since.get(name, 0):
+                await lane.caught_up()

@@ -52,14 +52,19 @@ class Table:
 
     def where(self, **values: Any) -> list[Row]:
         """Rows whose attributes equal these; indexed ones first, so that the scan is short."""
-        found: list[Row] | None = None
+        bucket: dict[str, Row] | None = None
+        by = ""
         for name, value in values.items():
-            if name in self._indexes:
-                rows = list(self._indexes[name].get(value, {}).values())
-                if found is None or len(rows) < len(found):
-                    found = rows
-        pool = list(self._rows.values()) if found is None else found
-        return [row for row in pool if all(row.get(name) == value for name, value in values.items())]
+            index = self._indexes.get(name)
+            if index is not None:
+                one = index.get(value, {})
+                if bucket is None or len(one) < len(bucket):
+                    bucket, by = one, name
+        rows = list((self._rows if bucket is None else bucket).values())
+        rest = [(name, value) for name, value in values.items() if name != by]
+        if not rest:
+            return rows
+        return [row for row in rows if all(row.get(name) == value for name, value in rest)]
 
     def indexed(self, name: str) -> bool:
         """Whether the attribute has an index."""

@@ -12,6 +12,9 @@ from twin.neutron.errors import bad_input, bad_request, refused
 if TYPE_CHECKING:
     from twin.neutron.service import Neutron
 
+RANDOM_TRIES = 16
+MAX_SCAN = 65_536
+"""Addresses looked through one by one when the random tries meet taken ones only."""
 COMMON = ("name", "description", "gateway_ip", "enable_dhcp", "allocation_pools", "dns_nameservers", "host_routes")
 FIXED = ("network_id", "ip_version", "cidr", "subnetpool_id", "prefixlen", "ipv6_ra_mode", "ipv6_address_mode")
 
@@ -173,13 +176,18 @@ class Subnets(Collection):
         used = self.neutron.addresses.setdefault(subnet["id"], set())
         stream = self.cloud.chance.stream(f"addresses:{subnet['id']}")
         for pool in subnet["allocation_pools"]:
-            start, end = int(ip_address(pool["start"])), int(ip_address(pool["end"]))
-            width = end - start + 1
-            offset = stream.randrange(min(width, 1024))
-            for step in range(width):
-                address = str(ip_address(start + (offset + step) % width))
+            first = ip_address(pool["start"])
+            start, address_type = int(first), type(first)
+            width = int(ip_address(pool["end"])) - start + 1
+            for _ in range(RANDOM_TRIES):
+                address = str(address_type(start + stream.randrange(width)))
                 if address not in used:
                     return address
+            if width - len(used) > 0 or width <= MAX_SCAN:
+                for number in range(start, start + min(width, MAX_SCAN)):
+                    address = str(address_type(number))
+                    if address not in used:
+                        return address
         raise refused(
             409, "IpAddressGenerationFailure", f"No more IP addresses available on network {subnet['network_id']}."
         )

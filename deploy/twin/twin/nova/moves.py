@@ -215,7 +215,7 @@ def _to_other_host(nova: "Nova", request: Request, server: Row, name: str, wante
         lifecycle.write(nova, server, task_state="resize_migrated", host=target, node=place[1])
         events.action(nova, server, "resize.end", "resize.end", host=source, addresses=True)
         networking.follow(nova, server)
-        server["flavor"] = wanted
+        nova.servers.change(server, flavor=wanted)
         lifecycle.write(nova, server, task_state="resize_finish")
         _both(nova, server, "finish_resize.start", "resize_finish.start", target)
         lifecycle.write(nova, server, vm_state="resized", task_state=None)
@@ -254,7 +254,7 @@ def revert_resize(nova: "Nova", request: Request, server: Row, arguments: dict[s
 
     def revert() -> None:
         _both(nova, server, "resize.revert.start", "resize_revert.start", before["host"])
-        server["flavor"] = before["flavor"]
+        nova.servers.change(server, flavor=before["flavor"])
         lifecycle.write(
             nova, server, host=before["host"], node=before["node"], vm_state=before["vm_state"], task_state=None
         )

@@ -45,11 +45,11 @@ class Quotas:
         return {**self._defaults, **self._limits.get(project, {})}
 
     def _used(self, project: str) -> dict[str, int]:
-        rows = self._nova.servers.where(project_id=project)
+        taken = self._nova.servers.taken("project_id", project)
         return {
-            "instances": len(rows),
-            "cores": sum(row["flavor"]["vcpus"] for row in rows),
-            "ram": sum(row["flavor"]["ram"] for row in rows),
+            "instances": taken.servers,
+            "cores": taken.vcpus,
+            "ram": taken.ram_mib,
             "server_groups": len(self._nova.server_groups.where(project_id=project)),
         }
 

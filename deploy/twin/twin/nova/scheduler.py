@@ -28,18 +28,14 @@ def place(nova: "Nova", server: Row, exclude: frozenset[str] = frozenset()) -> t
     fitting = [host for host in hosts if _fits(nova, host["host"], server)]
     if not fitting:
         return None
-    best = min(fitting, key=lambda host: (len(nova.servers.where(host=host["host"])), host["host"]))
+    best = min(fitting, key=lambda host: (nova.servers.taken("host", host["host"]).servers, host["host"]))
     return best["host"], best["host"]
 
 
 def usage(nova: "Nova", host: str) -> dict[str, int]:
     """What the servers on a host take."""
-    rows = nova.servers.where(host=host)
-    return {
-        "VCPU": sum(row["flavor"]["vcpus"] for row in rows),
-        "MEMORY_MB": sum(row["flavor"]["ram"] for row in rows),
-        "DISK_GB": sum(row["flavor"]["disk"] + row["flavor"]["ephemeral"] for row in rows),
-    }
+    taken = nova.servers.taken("host", host)
+    return {"VCPU": taken.vcpus, "MEMORY_MB": taken.ram_mib, "DISK_GB": taken.disk_gib}
 
 
 def _fits(nova: "Nova", host: str, server: Row) -> bool:

@@ -20,6 +20,7 @@ from twin.nova import (
     servers,
     volumes,
 )
+from twin.nova.ledger import ServerTable
 
 if TYPE_CHECKING:
     from twin.cloud import Cloud
@@ -40,7 +41,7 @@ class Nova(FaultService):
     def __init__(self, cloud: "Cloud") -> None:
         super().__init__(cloud)
         self.flavors = Table("name")
-        self.servers = Table("project_id", "host", "vm_state")
+        self.servers = ServerTable()
         self.keypairs = Table("user_id")
         self.server_groups = Table("project_id")
         self.hosts = Table("host")
