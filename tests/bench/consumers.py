@@ -5,12 +5,12 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aio_pika
 import asyncpg
 import orjson
 import uvloop
+
 from contracts.audit import Entry
 from security_monitor.domain.chain import OPENSTACK
 from security_monitor.handlers.notifications import entry_of
@@ -20,9 +20,10 @@ from shared.db import Pool, open_pool
 from shared.notifications import Binding, Firehose, Raw, decode, seal
 from shared.notifications.frame_reader import FrameReader
 from shared.notifications.subscription import Reader, Subscription
-
 from tests.bench.measuring import Meter, quantile
-from tests.bench.pika_reader import PikaReader
+
+if TYPE_CHECKING:  # what one consumer needs must not weigh on another's memory
+    from aio_pika.abc import AbstractIncomingMessage
 
 BATCH = 1000
 SERVICE = "security-monitor"
@@ -67,6 +68,8 @@ async def tresor(amqp: str, dsn: str, wanted: int, reader: Callable[[Subscriptio
 
 async def tresor_pika(amqp: str, dsn: str, wanted: int) -> None:
     """The same on pika."""
+    from tests.bench.pika_reader import PikaReader
+
     await tresor(amqp, dsn, wanted, PikaReader)
 
 
@@ -113,6 +116,8 @@ async def decided(amqp: str, dsn: str, wanted: int) -> None:
 
 async def aio_pika_bare(amqp: str, _: str, wanted: int) -> None:
     """Take and acknowledge, a hundred at once; nothing is kept."""
+    import aio_pika
+
     meter = Meter(wanted)
     connection = await aio_pika.connect(amqp)
     channel = await connection.channel()
@@ -120,7 +125,7 @@ async def aio_pika_bare(amqp: str, _: str, wanted: int) -> None:
     queue = await channel.declare_queue(QUEUE, passive=True)
     done = asyncio.Event()
 
-    async def take(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+    async def take(message: "AbstractIncomingMessage") -> None:
         meter.first()
         if meter.count(1):
             done.set()
@@ -135,6 +140,8 @@ async def aio_pika_bare(amqp: str, _: str, wanted: int) -> None:
 
 async def aio_pika_copy(amqp: str, dsn: str, wanted: int) -> None:
     """Decode with orjson, COPY with a unique message id, commit; then acknowledge the batch."""
+    import aio_pika
+
     meter = Meter(wanted)
     pool = await asyncpg.create_pool(dsn, min_size=1, max_size=2)
     await pool.execute("DROP TABLE IF EXISTS bench_copy")
@@ -143,10 +150,10 @@ async def aio_pika_copy(amqp: str, dsn: str, wanted: int) -> None:
     channel = await connection.channel()
     await channel.set_qos(prefetch_count=2000)
     queue = await channel.declare_queue(QUEUE, passive=True)
-    waiting: list[aio_pika.abc.AbstractIncomingMessage] = []
+    waiting: list[AbstractIncomingMessage] = []
     arrived = asyncio.Event()
 
-    async def take(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+    async def take(message: "AbstractIncomingMessage") -> None:
         meter.first()
         waiting.append(message)
         arrived.set()
@@ -223,6 +230,9 @@ async def latency(amqp: str, dsn: str, wanted: int) -> None:
             done.set()
 
     firehose, running = await _firehose(amqp, sink)
+    while not firehose.connected:
+        await asyncio.sleep(0.05)
+    print("consuming", flush=True)
     await done.wait()
     settled = took_ms[len(took_ms) // 10 :]
     meter.report(p50_ms=quantile(settled, 0.5), p99_ms=quantile(settled, 0.99), longest_ms=max(settled))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pika
 import pika.exceptions
+
 from shared.notifications.handover import Batch, Handover
 from shared.notifications.raw import MAX_BODY_BYTES, Raw
 from shared.notifications.subscription import Subscription

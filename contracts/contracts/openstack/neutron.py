@@ -217,6 +217,20 @@ class NetworkPayload(Payload):
         return projects.pop() if len(projects) == 1 else None
 
 
+class Tagging(Payload):
+    """`tag.*`: tags of any resource were set; they are never authority (CVE-2024-53916)."""
+
+    kind = "tag"
+
+    resource_plural: str | None = Field(default=None, validation_alias=AliasChoices("obj_resource", "parent_resource"))
+    tagged_id: str | None = Field(default=None, validation_alias=AliasChoices("obj_resource_id", "parent_resource_id"))
+    tags: Strings = ()
+
+    @property
+    def resource_id(self) -> str | None:
+        return self.tagged_id
+
+
 def kind_of(event_type: str) -> str:
     """The resource's name under which the payload carries it: `router.interface.create` → `router_interface`."""
     words = event_type.split(".")

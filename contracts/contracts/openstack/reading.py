@@ -30,6 +30,7 @@ _MODELS: dict[str, type[Payload]] = {
     "image": glance.Image,
     "image.send": glance.ImageSent,
     "image.member": glance.ImageMember,
+    "tag": neutron.Tagging,
     "baremetal.node": ironic.Node,
     "baremetal": ironic.NodePart,
 }
@@ -38,21 +39,23 @@ _NEUTRON_KINDS = frozenset({*_NEUTRON, "firewall_group", "firewall_policy", "fir
 _WRAPPER = "_object.data"
 
 
-def unwrap(value: Any) -> Any:
+def wrapper_of(payload: Mapping[str, Any]) -> str | None:
+    """The key under which a versioned object keeps its data (`nova_object.data`); None for a plain payload."""
+    return next((key for key in payload if isinstance(key, str) and key.endswith(_WRAPPER)), None)
+
+
+def unwrap(value: Any, wrapper: str) -> Any:
     """`value` with each `{"nova_object.name": …, "nova_object.data": {…}}` replaced by its data, at any depth."""
-    if isinstance(value, dict):
-        for key in value:
-            if isinstance(key, str) and key.endswith(_WRAPPER):
-                return unwrap(value[key])
-        return {key: unwrap(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [unwrap(item) for item in value]
-    return value
-
-
-def is_versioned(payload: Mapping[str, Any]) -> bool:
-    """Whether the payload is a versioned object."""
-    return any(isinstance(key, str) and key.endswith(_WRAPPER) for key in payload)
+    kind = type(value)
+    if kind is dict:
+        inner = value.get(wrapper, value)
+        if type(inner) is not dict:
+            return inner
+        return {
+            key: unwrap(item, wrapper) if type(item) is dict or type(item) is list else item
+            for key, item in inner.items()
+        }
+    return [unwrap(item, wrapper) for item in value] if kind is list else value
 
 
 def _model_of(event_type: str, data: Mapping[str, Any]) -> type[Payload] | None:
@@ -71,8 +74,9 @@ def read_payload(event_type: str, data: Any) -> tuple[Payload, bool]:
     """The typed payload of an event, and whether it came as a versioned object. Never fails: see `Unmodelled`."""
     if not isinstance(data, dict):
         return Unmodelled(data={"value": data}), False
-    versioned = is_versioned(data)
-    plain = unwrap(data) if versioned else data
+    wrapper = wrapper_of(data)
+    versioned = wrapper is not None
+    plain = data if wrapper is None else unwrap(data, wrapper)
     if not isinstance(plain, dict):
         return Unmodelled(data={"value": plain}), versioned
     if neutron.kind_of(event_type) in _NEUTRON_KINDS and not versioned:

@@ -1,7 +1,6 @@
 """OpenStack's notifications: their decoding, and the connection that brings them."""
 
 from contracts.openstack import Notification
-
 from shared.notifications.decode import decode
 from shared.notifications.firehose import Firehose
 from shared.notifications.heading import Heading

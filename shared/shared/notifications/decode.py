@@ -6,8 +6,9 @@ Format 1 is the notification itself; format 2 wraps it: `{"oslo.version": "2.0",
 from typing import Any
 
 import orjson
-from contracts.openstack import Notification, read_payload
 
+from contracts.openstack import Notification, read_payload
+from shared.notifications.ends import ends_of
 from shared.notifications.heading import check_name, check_text, heading_of, initiator_of, named
 from shared.notifications.raw import MAX_BODY_BYTES, MAX_DEPTH, MAX_NODES, BrokenNotification, Raw
 from shared.notifications.redaction import is_suspicious, redact
@@ -24,7 +25,20 @@ def decode(raw: Raw) -> Notification:
 
     An event type that nobody has modelled decodes as well: its payload is `Unmodelled`.
     """
-    return notification_of(load(raw), suspicious=is_suspicious(raw.body))
+    ends = ends_of(raw)
+    suspicious = ends.may_hold_secret() if ends else is_suspicious(raw.body)
+    message = load(raw)
+    redacted = suspicious and redact(message)
+    payload, versioned = read_payload(message["event_type"], message.get("payload"))
+    who = initiator_of(message)
+    return Notification(
+        *heading_of(message),
+        user_name=named(message, "_context_user_name") or named(who, "username", "name"),
+        remote_address=named(message, "_context_remote_address") or _address(who),
+        payload=payload,
+        versioned=versioned,
+        redacted=redacted,
+    )
 
 
 def load(raw: Raw) -> dict[str, Any]:
@@ -48,21 +62,6 @@ def load(raw: Raw) -> dict[str, Any]:
         else:
             check_text(name, outer[name])
     return outer
-
-
-def notification_of(message: dict[str, Any], *, suspicious: bool = True) -> Notification:
-    """The typed notification from its JSON object, without its secrets; not `suspicious`: it is known to have none."""
-    clean: dict[str, Any] = redact(message) if suspicious else message
-    payload, versioned = read_payload(clean["event_type"], clean.get("payload"))
-    who = initiator_of(clean)
-    return Notification(
-        *heading_of(clean),
-        user_name=named(clean, "_context_user_name") or named(who, "username", "name"),
-        remote_address=named(clean, "_context_remote_address") or _address(who),
-        payload=payload,
-        versioned=versioned,
-        redacted=clean is not message,
-    )
 
 
 def _address(initiator: dict[str, Any]) -> str | None:

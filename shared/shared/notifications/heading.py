@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from contracts.openstack.payload import parse_time
-
 from shared.notifications.raw import BrokenNotification
 
 MAX_NAME = 255

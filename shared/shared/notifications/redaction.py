@@ -5,6 +5,7 @@ failed rebuild's error carries the server's user_data.
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +28,7 @@ _QUOTED_SECRET = re.compile(
 _SECRET_WORDS = ("pass", "token", "secret", "access_key", "psk", "user_data")
 _SHORTEST_TEXT = 8
 """Shorter texts hold no name with its value."""
+_LONGEST_KEY = 200
 _HINTS = (
     b"pass",
     b"secret",
@@ -79,31 +81,49 @@ def redact_octets(body: bytes) -> bytes:
     return _text(body.decode("latin-1")).encode("latin-1")
 
 
+def _is_suspicious_text(text: str) -> bool:
+    lowered = text.lower()
+    return "gaaaaa" in lowered or "eyjhbgci" in lowered or any(word in lowered for word in _SECRET_WORDS)
+
+
 def _text(value: str) -> str:
-    if len(value) < _SHORTEST_TEXT:
+    if not _is_suspicious_text(value):
         return value
-    cleaned = _TOKEN.sub(REDACTED, value) if "gAAAAA" in value or "eyJhbGci" in value else value
-    lowered = cleaned.lower()
-    for word in _SECRET_WORDS:
-        if word in lowered:
-            return _QUOTED_SECRET.sub(lambda found: f"{found[1]}'{REDACTED}'", cleaned)
-    return cleaned
+    return _QUOTED_SECRET.sub(lambda found: f"{found[1]}'{REDACTED}'", _TOKEN.sub(REDACTED, value))
 
 
-def redact(value: Any) -> Any:
-    """`value` without its secrets; the very same object where there are none."""
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, list):
-        items = [redact(item) for item in value]
-        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    if isinstance(value, dict):
-        made = {key: _member(key, item) for key, item in value.items()}
-        return made if any(made[key] is not value[key] for key in value) else value
-    return value
+def redact(message: dict[str, Any]) -> bool:
+    """Take the secrets out of a notification's JSON object, in place; whether there were any."""
+    found = False
+    texts: list[tuple[Any, Any]] = []
+    waiting: list[Any] = [message]
+    while waiting:
+        holder = waiting.pop()
+        is_object = type(holder) is dict
+        members: Iterable[tuple[Any, Any]] = holder.items() if is_object else enumerate(holder)
+        for key, value in members:
+            kind = type(value)
+            if kind is not str and kind is not dict and kind is not list:
+                continue
+            if is_object and value and value != REDACTED and _is_secret_key(key[:_LONGEST_KEY]):
+                holder[key] = REDACTED
+                found = True
+            elif kind is not str:
+                waiting.append(value)
+            elif len(value) >= _SHORTEST_TEXT:
+                texts.append((holder, key))
+    return _redact_texts(texts) or found
 
 
-def _member(key: str, value: Any) -> Any:
-    if value and not isinstance(value, bool | int | float) and value != REDACTED and _is_secret_key(key[:200]):
-        return REDACTED
-    return redact(value)
+def _redact_texts(texts: list[tuple[Any, Any]]) -> bool:
+    """The same for what stands inside of texts, all searched at once before each is."""
+    joined = "\n".join([holder[key] for holder, key in texts])
+    if not _is_suspicious_text(joined):
+        return False
+    found = False
+    for holder, key in texts:
+        cleaned = _text(holder[key])
+        if cleaned != holder[key]:
+            holder[key] = cleaned
+            found = True
+    return found
