@@ -159,6 +159,20 @@ def test_i23_a_node_that_fails_twice_and_then_comes_up_is_fine() -> None:
     assert len(story.of(NodeFailed)) == 2
 
 
+def test_i23_one_failure_is_told_and_counted_once_however_often_it_is_seen() -> None:
+    story = Story(cloud=ModelCloud(doomed={"openhpc-login-0": 1}))
+    story.create(document(roles=TWO))
+    while not story.of(NodeFailed):
+        story.step()
+        story.policy()
+        story.storage()
+        story.cloud.settle()
+    for _ in range(5):
+        story.look()
+    assert len(story.of(NodeFailed)) == 1
+    assert [node.attempts for node in story.nodes if node.name == "openhpc-login-0"] == [1]
+
+
 def test_i23_a_vanished_node_is_replaced_on_its_old_port() -> None:
     story = ready()
     ports = set(story.cloud.ports)
