@@ -7,15 +7,16 @@ it still sees ours, on a connection of our own, and whenever it doesn't, all of 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic
+from typing import Generic, Literal
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aiormq.abc import FieldTable
-from contracts.envelope import SIGNATURE_HEADER
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage, RabbitQueue
 
+from contracts.envelope import SIGNATURE_HEADER
+from shared.admission import Input
 from shared.intake import Delivery, Intake
 from shared.queries import Queries
 from shared.runtime import Runtime
@@ -41,9 +42,9 @@ async def connect(url: str, name: str) -> AbstractConnection:
     )
 
 
-def _delivery(message: AbstractIncomingMessage, kind: Any) -> Delivery:
+def _delivery(message: AbstractIncomingMessage, kind: Literal["event", "command"]) -> Delivery:
     signature = message.headers.get(SIGNATURE_HEADER)
-    return Delivery(kind, message.body, signature if isinstance(signature, str) else None, message.user_id)
+    return Delivery(kind, Input(message.body, signature if isinstance(signature, str) else None, message.user_id))
 
 
 class Bus(Generic[C]):

@@ -6,10 +6,10 @@ from typing import Generic
 
 from shared import metrics
 from shared.db import INTERRUPTED, LOST, RACED
-from shared.intake import quarantine
 from shared.notifications.decode import decode
 from shared.notifications.raw import BrokenNotification, Raw
 from shared.notifications.scan import scan
+from shared.quarantine import quarantine
 from shared.runtime import Runtime
 from shared.telemetry import cleaned, logger
 from shared.work import C, Work

@@ -1,4 +1,4 @@
-"""From a delivery to a stored row: bounds, signature, authority, order; then the acknowledgement, never before.
+"""From a delivery to a stored row: believed, in order, once; then the acknowledgement, never before.
 
 Everything that waits is stored in one transaction: no timer, whatever has come while the last commit ran.
 """
@@ -11,68 +11,27 @@ from datetime import timedelta
 from typing import Any, Generic, Literal
 
 from contracts.chassis import chassis_messages
-from contracts.envelope import (
-    MAX_BODY_BYTES,
-    Command,
-    CommandEnvelope,
-    CommandRejected,
-    Envelope,
-    EventEnvelope,
-    Problem,
-    Role,
-)
-from pydantic import ValidationError
-
-from shared import metrics, strict_json
-from shared.db import LOST, RACED
-from shared.runtime import CODE_VERSION, Runtime
-from shared.signing import PublicKey, Untrusted
-from shared.telemetry import cleaned, logger
+from contracts.envelope import CommandEnvelope, Envelope, EventEnvelope, Problem
+from shared import metrics
+from shared.admission import CLOCK_TOLERANCE, HEAD_SUFFIX, Admission, Asked, Input, Refused
+from shared.db import INTERRUPTED, LOST, RACED
+from shared.quarantine import refuse
+from shared.runtime import Runtime
+from shared.signing import PublicKey
+from shared.telemetry import logger
 from shared.work import C, Work, bucket_of
 
-MAX_ADMISSION = timedelta(minutes=5)
-CLOCK_TOLERANCE = timedelta(seconds=30)
 ASK_AGAIN = timedelta(seconds=5)
 MAX_BATCH = 256
-QUARANTINE_LIMIT = 100_000
-SERVICES = frozenset({"provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor"})
-
-
-class Refused(Exception):
-    """The delivery is no message for us; `reason` is one of InputRefused's."""
-
-    def __init__(self, reason: str, detail: str, kid: str = "", message_id: str = "") -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.kid = kid
-        self.message_id = message_id
 
 
 @dataclass
 class Delivery:
-    """What the broker handed over."""
+    """What the broker handed over; `stored` is set once it may be acknowledged."""
 
     kind: Literal["event", "command"]
-    body: bytes
-    signature: str | None
-    user_id: str | None
+    given: Input
     stored: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-
-@dataclass(frozen=True)
-class _Believed:
-    envelope: Envelope
-    key: PublicKey
-    delivery: Delivery
-    problems: tuple[Problem, ...] = ()
-
-
-def first_problems(error: ValidationError) -> tuple[Problem, ...]:
-    """A model's complaints as problems, at most twenty of them."""
-    return tuple(
-        Problem(field=".".join(str(part) for part in one["loc"])[:200], reason=cleaned(one["msg"])[:500])
-        for one in error.errors()[:20]
-    )
 
 
 class Intake(Generic[C]):
@@ -80,6 +39,7 @@ class Intake(Generic[C]):
 
     def __init__(self, runtime: Runtime[C]) -> None:
         self._runtime = runtime
+        self._admission = Admission(runtime.identity.service, runtime.handlers, runtime.keyring)
         self._waiting: list[Delivery] = []
         self._wake = asyncio.Event()
 
@@ -117,117 +77,44 @@ class Intake(Generic[C]):
                         await self._store_batch([delivery])
                     return
                 logger().exception("intake.unstorable")
-                async with self._runtime.work() as work:
-                    await self._refuse(batch[0], Refused("malformed", f"can't be stored: {type(error).__name__}"), work)
+                await self._set_aside(batch[0], error)
                 break
         self._runtime.wakes.decide.set()
         for delivery in batch:
             if not delivery.stored.done():
                 delivery.stored.set_result(None)
 
+    async def _set_aside(self, delivery: Delivery, error: Exception) -> None:
+        while True:
+            try:
+                async with self._runtime.work() as work:
+                    await self._refuse(delivery, Refused("malformed", f"can't be stored: {type(error).__name__}"), work)
+                return
+            except INTERRUPTED:
+                await self._runtime.clock.sleep(0.5)
+
+    async def _refuse(self, delivery: Delivery, refused: Refused, work: Work[C]) -> None:
+        await refuse(work, delivery.given, f"bus:{delivery.kind}", refused, self._runtime.handlers.chassis.refused)
+
     async def _take(self, delivery: Delivery, work: Work[C]) -> None:
         try:
-            believed = self._believe(delivery, work)
-            if isinstance(believed.envelope, CommandEnvelope):
-                await self._command(believed, work)
-            elif believed.envelope.type.endswith(".outbox.head"):
-                await self._head(believed, work)
-            else:
-                await self._event(believed, work)
+            if delivery.kind == "command":
+                await self._command(self._admission.command(delivery.given, work.now), delivery, work)
+                return
+            envelope, key = self._admission.event(delivery.given, work.now)
+            if isinstance(envelope, EventEnvelope):
+                await self._event(envelope, key, delivery, work)
+            elif envelope.type.endswith(HEAD_SUFFIX):
+                await self._head(envelope, key.holder, work)
         except Refused as refused:
             await self._refuse(delivery, refused, work)
 
-    def _believe(self, delivery: Delivery, work: Work[C]) -> _Believed:
-        """Whose it is and what it says. Raises Refused."""
-        if len(delivery.body) > MAX_BODY_BYTES:
-            raise Refused("too-large", f"{len(delivery.body)} octets; at most {MAX_BODY_BYTES} are taken")
-        try:
-            key = self._runtime.keyring.verify(delivery.body, delivery.signature, work.now)
-        except Untrusted as error:
-            raise Refused(error.reason, str(error), error.kid) from None
-        try:
-            fields = strict_json.parse(delivery.body, max_bytes=MAX_BODY_BYTES)
-            envelope = self._envelope(delivery, fields)
-        except strict_json.MalformedJson as error:
-            raise Refused("malformed", str(error), key.kid) from None
-        except ValidationError as error:
-            first = first_problems(error)[0]
-            raise Refused("malformed", f"{first.field}: {first.reason}", key.kid) from None
-        refuse = _Refuse(key, envelope)
-        if Role.SERVICE in key.roles:
-            refuse.unless(
-                envelope.source == f"tresor/{key.holder}", "wrong-user", f"source {envelope.source} is not {key.holder}"
-            )
-            refuse.unless(delivery.user_id == key.holder, "wrong-user", f"came as broker user {delivery.user_id!r}")
-        else:
-            source = f"tresor/operator/{key.holder}"
-            refuse.unless(envelope.source == source, "wrong-user", f"source {envelope.source} is not {source}")
-            refuse.unless(
-                bool(delivery.user_id) and delivery.user_id not in SERVICES,
-                "wrong-user",
-                f"came as broker user {delivery.user_id!r}",
-            )
-        if isinstance(envelope, CommandEnvelope):
-            return _Believed(envelope, key, delivery, self._admissible(envelope, key, work, refuse))
-        refuse.unless(Role.SERVICE in key.roles, "wrong-role", f"{key.holder} is no service and tells no events")
-        refuse.unless(
-            envelope.type.startswith(f"{key.holder}."), "wrong-user", f"{key.holder} does not own {envelope.type}"
-        )
-        return _Believed(envelope, key, delivery)
-
-    @staticmethod
-    def _envelope(delivery: Delivery, fields: Any) -> Envelope:
-        if delivery.kind == "command":
-            return CommandEnvelope.model_validate(fields)
-        if isinstance(fields, dict) and str(fields.get("type", "")).endswith(".outbox.head"):
-            return Envelope.model_validate(fields)
-        return EventEnvelope.model_validate(fields)
-
-    def _admissible(
-        self, envelope: CommandEnvelope, key: PublicKey, work: Work[C], refuse: "_Refuse"
-    ) -> tuple[Problem, ...]:
-        service = self._runtime.identity.service
-        refuse.unless(
-            envelope.audience == service, "wrong-audience", f"meant for {envelope.audience}, came to {service}"
-        )
-        kind = self._command_type(envelope.type)
-        if kind is None:
-            raise Refused("unknown-type", f"{service} knows no command {envelope.type}", key.kid, envelope.id)
-        roles = ", ".join(sorted(kind.roles))
-        refuse.unless(bool(kind.roles & key.roles), "wrong-role", f"{envelope.type} wants one of the roles {roles}")
-        lifetime = envelope.expiresat - envelope.time
-        refuse.unless(lifetime <= MAX_ADMISSION, "expired", f"good for {lifetime}; at most {MAX_ADMISSION} is taken")
-        refuse.unless(
-            envelope.notbefore <= work.now + CLOCK_TOLERANCE, "not-yet-valid", f"good from {envelope.notbefore}"
-        )
-        try:
-            message = kind.model_validate(envelope.data)
-        except ValidationError as error:
-            refuse.unless(
-                key.covers(envelope.subject), "wrong-workspace", f"key {key.kid} may not command {envelope.subject}"
-            )
-            return first_problems(error)
-        if message.aggregate != envelope.subject:
-            raise Refused("malformed", f"subject {envelope.subject} is not {message.aggregate}", key.kid, envelope.id)
-        refuse.unless(
-            key.covers(envelope.subject), "wrong-workspace", f"key {key.kid} may not command {envelope.subject}"
-        )
-        return ()
-
-    def _command_type(self, name: str) -> type[Command] | None:
-        resend = self._runtime.handlers.chassis.resend
-        if name == resend.type:
-            return resend
-        found = self._runtime.handlers.messages.get(name)
-        return found[0] if found and issubclass(found[0], Command) else None
-
-    async def _command(self, believed: _Believed, work: Work[C]) -> None:
-        envelope, key, body = believed.envelope, believed.key, believed.delivery.body
-        assert isinstance(envelope, CommandEnvelope)
-        if envelope.type == self._runtime.handlers.chassis.resend.type:
-            await self._resend(envelope, work)
+    async def _command(self, asked: Asked, delivery: Delivery, work: Work[C]) -> None:
+        envelope, key = asked.envelope, asked.key
+        if asked.kind is self._runtime.handlers.chassis.resend:
+            await self._resend(asked, work)
             return
-        digest = hashlib.sha256(body).digest()
+        digest = hashlib.sha256(delivery.given.body).digest()
         known = await work.connection.fetchrow(
             "SELECT digest, state, problems FROM inbox WHERE source = $1 AND message_id = $2",
             envelope.source,
@@ -239,47 +126,42 @@ class Intake(Generic[C]):
             raise Refused("replayed", f"command {envelope.id} came again {why}", key.kid, envelope.id)
         if expired:
             raise Refused("expired", f"command {envelope.id} expired at {envelope.expiresat}", key.kid, envelope.id)
-        chassis = self._runtime.handlers.chassis
-        outcome: dict[str, Any] = {
-            "command_id": envelope.id, "command_type": envelope.type, "holder": key.holder, "subject": envelope.subject,
-        }  # fmt: skip
+        work.correlation_id = envelope.correlationid
         if known is not None:
             metrics.MESSAGES_REPEATED.labels("command").inc()
-            work.correlation_id = envelope.correlationid
-            self._repeat_outcome(known["state"], known["problems"], outcome, work)
-            work.correlation_id = None
-            return
-        work.correlation_id = envelope.correlationid
-        if believed.problems:
-            await _insert(work, believed, digest, "rejected", believed.problems)
-            work.emit(chassis.rejected(**outcome, problems=believed.problems))
+            self._tell_outcome(asked, known["state"], _problems(known["problems"]), work)
         else:
-            await _insert(work, believed, digest, "pending")
-            work.emit(chassis.accepted(**outcome))
+            state = "rejected" if asked.problems else "pending"
+            await _insert(work, envelope, key, delivery, digest, state, asked.problems)
+            self._tell_outcome(asked, state, asked.problems, work)
+            metrics.MESSAGES_STORED.labels("command").inc()
         work.correlation_id = None
-        metrics.MESSAGES_STORED.labels("command").inc()
 
-    def _repeat_outcome(self, state: str, problems: str | None, outcome: dict[str, Any], work: Work[C]) -> None:
+    def _tell_outcome(self, asked: Asked, state: str, problems: tuple[Problem, ...], work: Work[C]) -> None:
         chassis = self._runtime.handlers.chassis
-        said = tuple(Problem.model_validate(one) for one in json.loads(problems)) if problems else ()
-        kind = {"applied": chassis.applied, "rejected": chassis.rejected, "failed": chassis.failed}.get(
-            state, chassis.accepted
-        )
-        work.emit(
-            kind(**outcome, **({"problems": said} if issubclass(kind, CommandRejected) or state == "failed" else {}))
-        )
+        ends = {"applied": chassis.applied, "rejected": chassis.rejected, "failed": chassis.failed}
+        kind = ends.get(state, chassis.accepted)
+        fields: dict[str, Any] = {
+            "command_id": asked.envelope.id,
+            "command_type": asked.envelope.type,
+            "holder": asked.key.holder,
+            "subject": asked.envelope.subject,
+        }
+        if "problems" in kind.model_fields:
+            fields["problems"] = problems
+        work.emit(kind(**fields))
 
-    async def _resend(self, envelope: CommandEnvelope, work: Work[C]) -> None:
-        asked = self._runtime.handlers.chassis.resend.model_validate(envelope.data)
+    @staticmethod
+    async def _resend(asked: Asked, work: Work[C]) -> None:
         await work.connection.execute(
-            "UPDATE outbox SET sent_at = NULL WHERE aggregate = $1 AND sequence >= $2", asked.workspace, asked.first
+            "UPDATE outbox SET sent_at = NULL WHERE aggregate = $1 AND sequence >= $2 AND sent_at IS NOT NULL",
+            asked.message.workspace,
+            asked.message.first,
         )
 
-    async def _event(self, believed: _Believed, work: Work[C]) -> None:
-        envelope = believed.envelope
-        assert isinstance(envelope, EventEnvelope)
-        producer = believed.key.holder
-        heard: int = await self._heard(producer, envelope.subject, work)
+    async def _event(self, envelope: EventEnvelope, key: PublicKey, delivery: Delivery, work: Work[C]) -> None:
+        producer = key.holder
+        heard = await self._heard(producer, envelope.subject, work)
         if envelope.sequence <= heard:
             metrics.MESSAGES_REPEATED.labels("event").inc()
             return
@@ -288,11 +170,14 @@ class Intake(Generic[C]):
             return
         await work.connection.execute(
             "UPDATE heard SET sequence = $3, asked_at = NULL WHERE producer = $1 AND aggregate = $2",
-            producer, envelope.subject, envelope.sequence,
-        )  # fmt: skip
+            producer,
+            envelope.subject,
+            envelope.sequence,
+        )
         handlers = self._runtime.handlers
         if envelope.type in handlers.messages or handlers.every_event is not None:
-            await _insert(work, believed, hashlib.sha256(believed.delivery.body).digest(), "pending")
+            digest = hashlib.sha256(delivery.given.body).digest()
+            await _insert(work, envelope, key, delivery, digest, "pending")
         metrics.MESSAGES_STORED.labels("event").inc()
 
     @staticmethod
@@ -300,28 +185,32 @@ class Intake(Generic[C]):
         sequence: int = await work.connection.fetchval(
             """INSERT INTO heard (producer, aggregate, sequence) VALUES ($1, $2, 0)
                ON CONFLICT (producer, aggregate) DO UPDATE SET sequence = heard.sequence RETURNING sequence""",
-            producer, aggregate,
-        )  # fmt: skip
+            producer,
+            aggregate,
+        )
         return sequence
 
-    async def _ask(self, producer: str, aggregate: str, first: int, last: int, work: Work[C]) -> None:
+    @staticmethod
+    async def _ask(producer: str, aggregate: str, first: int, last: int, work: Work[C]) -> None:
         """Have the producer send again what is missing; not more often than every few seconds."""
         asked = await work.connection.fetchval(
             """UPDATE heard SET asked_at = $3 WHERE producer = $1 AND aggregate = $2
                AND (asked_at IS NULL OR asked_at < $4) RETURNING 1""",
-            producer, aggregate, work.now, work.now - ASK_AGAIN,
-        )  # fmt: skip
+            producer,
+            aggregate,
+            work.now,
+            work.now - ASK_AGAIN,
+        )
         if asked:
             metrics.SEQUENCE_GAPS.labels(producer).inc()
             logger().info("intake.gap", producer=producer, aggregate=aggregate, first=first, last=last)
             work.emit(chassis_messages(producer).resend(workspace=aggregate, first=first, last=last))
 
-    async def _head(self, believed: _Believed, work: Work[C]) -> None:
+    async def _head(self, envelope: Envelope, producer: str, work: Work[C]) -> None:
         """A producer says how far it has come: what has not been heard of is asked for."""
-        producer = believed.key.holder
         if producer == self._runtime.identity.service:
             return
-        heads = self._runtime.handlers.chassis.head.model_validate(believed.envelope.data).heads
+        heads = self._runtime.handlers.chassis.head.model_validate(envelope.data).heads
         known = {
             row["aggregate"]: row["sequence"]
             for row in await work.connection.fetch(
@@ -336,58 +225,36 @@ class Intake(Generic[C]):
                 await self._heard(producer, aggregate, work)
                 await self._ask(producer, aggregate, heard + 1, last, work)
 
-    async def _refuse(self, delivery: Delivery, refused: Refused, work: Work[C]) -> None:
-        metrics.MESSAGES_REFUSED.labels(refused.reason).inc()
-        detail = str(cleaned(str(refused)))[:1000]
-        digest = await quarantine(work, delivery.body, f"bus:{delivery.kind}", refused.reason, detail)
-        logger().warning(
-            "intake.refused", reason=refused.reason, detail=detail, kid=refused.kid, broker_user=delivery.user_id
-        )
-        work.emit(
-            self._runtime.handlers.chassis.refused(
-                reason=refused.reason,
-                detail=detail,
-                message_id=refused.message_id,
-                kid=cleaned(refused.kid)[:255],
-                broker_user=cleaned(delivery.user_id or "")[:255],
-                digest=f"sha256:{digest.hex()}",
-            )
-        )
 
-
-@dataclass(frozen=True)
-class _Refuse:
-    key: PublicKey
-    envelope: Envelope
-
-    def unless(self, good: bool, reason: str, detail: str) -> None:
-        if not good:
-            raise Refused(reason, detail, self.key.kid, self.envelope.id)
+def _problems(stored: str | None) -> tuple[Problem, ...]:
+    return tuple(Problem.model_validate(one) for one in json.loads(stored)) if stored else ()
 
 
 async def _insert(
-    work: Work[C], believed: _Believed, digest: bytes, state: str, problems: tuple[Problem, ...] = ()
+    work: Work[C],
+    envelope: CommandEnvelope | EventEnvelope,
+    key: PublicKey,
+    delivery: Delivery,
+    digest: bytes,
+    state: str,
+    problems: tuple[Problem, ...] = (),
 ) -> None:
-    envelope = believed.envelope
-    ended = work.now if state == "rejected" else None
     await work.connection.execute(
-        """INSERT INTO inbox (source, message_id, kind, type, aggregate, bucket, sequence, digest, body, holder, state, problems,
-                              next_attempt_at, received_at, finished_at)
+        """INSERT INTO inbox (source, message_id, kind, type, aggregate, bucket, sequence, digest, body, holder, state,
+                              problems, next_attempt_at, received_at, finished_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14) ON CONFLICT DO NOTHING""",
-        envelope.source, envelope.id, believed.delivery.kind, envelope.type, envelope.subject, bucket_of(envelope.subject),
-        getattr(envelope, "sequence", None), digest, believed.delivery.body, believed.key.holder, state,
-        json.dumps([problem.model_dump() for problem in problems]) if problems else None, work.now, ended,
-    )  # fmt: skip
-
-
-async def quarantine(work: Work[C], body: bytes, source: str, reason: str, detail: str) -> bytes:
-    """Keep bytes that could not be used, once each; beyond the limit they are only counted. Returns their digest."""
-    digest = hashlib.sha256(body).digest()
-    await work.connection.execute(
-        """INSERT INTO quarantine (digest, source, reason, detail, body, code_version, received_at)
-           SELECT $1, $2, $3, $4, $5, $6, $7
-           WHERE (SELECT count(*) FROM (SELECT 1 FROM quarantine LIMIT $8) AS kept) < $8
-           ON CONFLICT (digest, reason) DO UPDATE SET times = quarantine.times + 1""",
-        digest, source, reason, detail, body, CODE_VERSION, work.now, QUARANTINE_LIMIT,
-    )  # fmt: skip
-    return digest
+        envelope.source,
+        envelope.id,
+        delivery.kind,
+        envelope.type,
+        envelope.subject,
+        bucket_of(envelope.subject),
+        envelope.sequence if isinstance(envelope, EventEnvelope) else None,
+        digest,
+        delivery.given.body,
+        key.holder,
+        state,
+        json.dumps([problem.model_dump() for problem in problems]) if problems else None,
+        work.now,
+        work.now if state == "rejected" else None,
+    )

@@ -6,11 +6,10 @@ from functools import partial
 from typing import Any, Generic
 
 from contracts.envelope import Command, CommandEnvelope, Envelope, EventEnvelope, Problem
-
 from shared import metrics
 from shared.db import INTERRUPTED, LOST, RACED
 from shared.errors import LeaseLost, Rejected
-from shared.intake import quarantine
+from shared.quarantine import quarantine
 from shared.runtime import Runtime, wait
 from shared.telemetry import cleaned, logger, span
 from shared.work import C, Work

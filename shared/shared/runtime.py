@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from typing import Generic
 
 from contracts.envelope import Envelope
-
 from shared.clock import Clock
 from shared.db import Pool, transaction
 from shared.handlers import Handlers
 from shared.lease import Leases
 from shared.signing import Keyring
 from shared.work import C, Identity, Work
-
-CODE_VERSION = "0.1.0"
 
 
 @dataclass

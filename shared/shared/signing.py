@@ -13,13 +13,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 
-from contracts.envelope import MAX_BODY_BYTES, Role
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from contracts.envelope import MAX_BODY_BYTES, Role
 from shared.errors import Configuration
+from shared.telemetry import logger
 
 ALGORITHM = "Ed25519"
 MAX_SIGNATURE_CHARACTERS = 1024
@@ -122,7 +123,7 @@ class Keyring:
     def load(cls, path: Path) -> "Keyring":
         """The ring in the file at `path`. Raises Configuration when it can't be read or is none."""
         ring = cls((), path)
-        ring.refresh()
+        ring._refresh()
         return ring
 
     def _take(self, keys: tuple[PublicKey, ...]) -> None:
@@ -134,7 +135,16 @@ class Keyring:
         }
 
     def refresh(self) -> None:
-        """Read the file again if it has changed, so that a revocation works without a restart."""
+        """Read the file again if it has changed, so that a revocation works without a restart.
+
+        A file that has become unreadable leaves the ring as it was, with an error in the log.
+        """
+        try:
+            self._refresh()
+        except Configuration as error:
+            logger().error("keyring.unreadable", error=str(error))
+
+    def _refresh(self) -> None:
         if self._path is None:
             return
         try:

@@ -10,10 +10,10 @@ from security_monitor.domain.chain import OPENSTACK
 from security_monitor.handlers.register import Context, handlers
 from security_monitor.store import audit
 from security_monitor.store import findings as finding_store
-from shared.intake import quarantine
 from shared.metrics import NOTIFICATIONS_BROKEN
 from shared.notifications import BrokenNotification, Notification, Raw, Sealed, decode, seal
 from shared.notifications.redaction import redact_octets
+from shared.quarantine import quarantine
 from shared.telemetry import cleaned
 from shared.work import Work
 
