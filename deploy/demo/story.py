@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bootstrap.console import Console
 from contracts.network_policy import (
     DriftDetected,
     DriftRepaired,
@@ -17,16 +18,14 @@ from contracts.provisioner import CreateWorkspace, DeleteWorkspace
 from contracts.security_monitor import FindingList, FindingRaised, ListFindings
 from contracts.site import Site
 from contracts.workspace import Workspace
+from demo.estate import OPERATOR, Estate
+from demo.intruder_cloud import Intruder
 from operator_cli import isolation
 from operator_cli.board import Board
 from operator_cli.commands import command
 from operator_cli.sentences import seconds as in_words
 from operator_cli.session import Session, opened
 from shared.client import Gap
-
-from bootstrap.console import Console
-from demo.estate import OPERATOR, Estate
-from demo.intruder_cloud import Intruder
 
 if TYPE_CHECKING:
     from contracts.envelope import Message
@@ -125,7 +124,7 @@ class Story:
         )
 
     async def _listen(self, session: Session, heard: "list[Message]") -> None:
-        with Board("the break-in", session.clock.now()) as board:
+        with Board("the break-in", session.clock.now(), services=("network-policy", "security-monitor")) as board:
             async for said in session.messages():
                 if isinstance(said, Gap):
                     continue

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from contracts.examples import DOCUMENT
-from shared.testing import Site
 
 from bootstrap.leases import BrokerLease, DatabaseLease
+from contracts.examples import DOCUMENT
+from shared.testing import Site
 
 TRESOR = Path(sys.executable).with_name("tresor")
 

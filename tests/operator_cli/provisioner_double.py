@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from contracts import provisioner
 from contracts.envelope import Problem
 from contracts.workspace import Workspace
 from shared.errors import Rejected
 from shared.handlers import Handlers
 from shared.work import Work
-
-from contracts import provisioner
 
 
 @dataclass

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contracts.audit import FIRST_LINK, Entry, Head, Row, export_line, head_line, link_of, microseconds
-
 from tests.operator_cli.conftest import Tresor
 
 

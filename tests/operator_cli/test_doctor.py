@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from operator_cli.doctor.openstack_bus import transient_queues_denied
-from operator_cli.doctor.rights import judge
-from shared.client.probes import publisher_of
-from shared.testing import Site
 
 from bootstrap.leases import BrokerLease
+from operator_cli.doctor.openstack_bus import transient_queues_denied
+from operator_cli.doctor.rights import judge
 from rabbitmq.definitions import vhost_definitions
 from rabbitmq.grants import VHOST
+from shared.client.probes import publisher_of
+from shared.testing import Site
 from tests.operator_cli.conftest import Ended, Tresor
 from tests.operator_cli.provisioner_double import make_context, make_handlers
 

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from contracts.envelope import Problem
 from contracts.site import Site
 from operator_cli.document import load, located

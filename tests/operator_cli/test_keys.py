@@ -5,7 +5,6 @@ import stat
 from pathlib import Path
 
 from shared.signing import Keyring, Signer
-
 from tests.operator_cli.conftest import Tresor
 
 

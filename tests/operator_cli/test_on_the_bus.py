@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from contracts.envelope import Role
-from contracts.examples import DOCUMENT
-from shared.testing import Site
 
 from bootstrap.leases import BrokerLease
 from contracts import provisioner
+from contracts.envelope import Role
+from contracts.examples import DOCUMENT
+from shared.testing import Site
 from tests.operator_cli.conftest import Tresor
 from tests.operator_cli.provisioner_double import make_context, make_handlers
 

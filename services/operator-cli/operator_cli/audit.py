@@ -21,7 +21,6 @@ def show(
 ) -> None:
     """Where the audit log stands. Exit code 1 when it was verified and is broken."""
     from contracts.security_monitor import AuditHead, ShowAudit
-
     from operator_cli.session import opened, run
 
     async def asking() -> AuditHead:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Self
 
 from contracts.envelope import EffectRecorded, Message
 from contracts.provisioner import Progressed
-
 from operator_cli import sentences
 from operator_cli.printing import console
 
@@ -21,8 +20,20 @@ _WIDTH = 40
 class Board:
     """Shows events as they come. A context manager; what it leaves behind stays readable when scrolled back to."""
 
-    def __init__(self, title: str, began: datetime, *, stderr: bool = False, effects: bool = False) -> None:
-        """`effects`: also every single call to the cloud, line by line. `stderr`: standard output is for an answer."""
+    def __init__(
+        self,
+        title: str,
+        began: datetime,
+        *,
+        stderr: bool = False,
+        effects: bool = False,
+        services: tuple[str, ...] = SERVICES,
+    ) -> None:
+        """`effects`: also every single call to the cloud, line by line. `stderr`: standard output is for an answer.
+
+        `services`: those that have a line of their own from the beginning.
+        """
+        self._services = services
         self._title = title
         self._began = began
         self._console: Console = console(stderr=stderr)
@@ -92,22 +103,21 @@ class Board:
         from rich.table import Table
         from rich.text import Text
 
-        made = Table.grid(padding=(0, 1))
-        made.add_column(width=17)
-        made.add_column(width=1)
+        made = Table.grid(padding=(0, 1), expand=True)
+        made.add_column(min_width=16, no_wrap=True)
+        made.add_column(min_width=1)
         made.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-        made.add_column(justify="right", width=10)
-        for service in SERVICES:
+        made.add_column(min_width=10, justify="right", no_wrap=True)
+        for service in self._services:
             text, good, ends = self._last.get(service, ("waiting", None, False))
             style = "bold red" if good is False else "green" if ends else ""
-            mark = "✗" if good is False else "✓" if ends else "·"
+            mark = "✗" if good is False else "✓" if good else "·"
             calls = self._calls.get(service)
-            made.add_row(service, Text(mark, style=style), Text(text, style=style), f"{calls} calls" if calls else "")
+            made.add_row(service, Text(mark, style=style), Text(text, style=style), "1 call" if calls == 1 else f"{calls} calls" if calls else "")
+        title = Text(self._title, style="bold")
         done, total = self._progress
+        if not total:
+            return Group(Text(""), title, made)
         bar = Table.grid(padding=(0, 1))
-        bar.add_row(
-            Text(self._title, style="bold"),
-            ProgressBar(total=total or 1, completed=done, width=_WIDTH),
-            Text(f"{done}/{total}" if total else ""),
-        )
+        bar.add_row(title, ProgressBar(total=total, completed=done, width=_WIDTH), Text(f"{done}/{total}"))
         return Group(Text(""), bar, made)

@@ -5,12 +5,11 @@ from contextlib import nullcontext
 from typing import Any
 
 from contracts.envelope import Command, InputRefused, Message
-from shared.client import Gap, Heard
-
 from operator_cli.board import Board
 from operator_cli.exits import Exit, Stop
 from operator_cli.printing import say
 from operator_cli.session import Commanding, Outcome, Session
+from shared.client import Gap, Heard
 
 
 async def command(

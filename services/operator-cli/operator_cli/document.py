@@ -6,12 +6,12 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from contracts.envelope import Problem
-from contracts.site import Site
-from contracts.workspace import Workspace
 from pydantic import BaseModel, ValidationError
 
 from contracts import documents
+from contracts.envelope import Problem
+from contracts.site import Site
+from contracts.workspace import Workspace
 from operator_cli.yaml_source import BadSource, Complaint, Path_, Source, dotted, read, undotted
 
 COMMAND_PREFIX = "document."

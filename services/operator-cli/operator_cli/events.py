@@ -21,7 +21,11 @@ def events(
     follow: bool = typer.Option(False, "--follow", "-f", help="Go on until Ctrl-C."),
     type_: Annotated[
         list[str] | None,
-        typer.Option("--type", "-t", help="Only these types: `network-policy.*`, or of every service: `input.refused`. Repeatable."),
+        typer.Option(
+            "--type",
+            "-t",
+            help="Only these types: `network-policy.*`, or of every service: `input.refused`. Repeatable.",
+        ),
     ] = None,
     workspace: Annotated[
         list[str] | None, typer.Option("--workspace", "-w", help="Only of these workspaces; may be repeated.")
@@ -63,9 +67,8 @@ async def _listen(output: Form, wanted: _Wanted, seconds: float | None, count: i
     import asyncio
 
     from contracts.catalog import MESSAGES
-    from shared.client import Gap, message_of
-
     from operator_cli.session import opened
+    from shared.client import Gap, message_of
 
     shown = 0
     async with opened() as session:

@@ -22,9 +22,9 @@ def findings(
     timeout: Timeout = None,
 ) -> None:
     """Findings, newest first, each with its cause, who did it, and the command that mends it."""
-    from contracts.security_monitor import FindingList, ListFindings
     from pydantic import ValidationError
 
+    from contracts.security_monitor import FindingList, ListFindings
     from operator_cli.session import opened, run
 
     try:

@@ -34,9 +34,9 @@ def isolation(workspace: SomeName = None, output: Output = Form.TABLE, timeout: 
 
 def ask(workspace: str | None, timeout: float | None) -> "IsolationShown":
     """network-policy's answer."""
-    from contracts.network_policy import IsolationShown, ShowIsolation
     from pydantic import ValidationError
 
+    from contracts.network_policy import IsolationShown, ShowIsolation
     from operator_cli.session import opened, run
 
     try:

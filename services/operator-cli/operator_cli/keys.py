@@ -50,6 +50,7 @@ def generate(
     from datetime import timedelta
 
     from pydantic import ValidationError
+
     from shared.clock import SystemClock
     from shared.signing import PublicKey, write_private
     from shared.signing import generate as generate_pair
@@ -129,6 +130,7 @@ def add(
 ) -> None:
     """Add a public key to the keyring. The services read the changed file by themselves."""
     from pydantic import ValidationError
+
     from shared.signing import PublicKey
 
     try:
@@ -155,9 +157,8 @@ def add(
 @app.command()
 def revoke(kid: Kid, keyring: Ring = None, yes: Yes = False) -> None:
     """Make a key good for nothing from this moment on. It stays in the keyring, so that the past can be verified."""
-    from shared.clock import SystemClock
-
     from operator_cli.workspaces import confirm
+    from shared.clock import SystemClock
 
     path = _ring_path(keyring)
     if not yes:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from contracts import burst_scheduler, network_policy, provisioner, security_monitor, storage
 from contracts.envelope import (
     CommandAccepted,
     CommandApplied,
@@ -16,8 +17,6 @@ from contracts.envelope import (
     OutboxHead,
     Problem,
 )
-
-from contracts import burst_scheduler, network_policy, provisioner, security_monitor, storage
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
     burst_scheduler.PoolReady: lambda m: Sentence(
         f"pool of {m.role} ready: up to {m.max_nodes} nodes at {m.provider}", good=True, ends=True
     ),
-    burst_scheduler.PoolRemoved: lambda m: Sentence("pool removed", good=True, ends=True),
+    burst_scheduler.PoolRemoved: lambda m: Sentence("the pool takes no more demand", good=True, ends=True),
     security_monitor.FindingRaised: _finding,
     security_monitor.FindingResolved: lambda m: Sentence(f"resolved: {m.finding.title}", good=True),
 }

@@ -19,6 +19,8 @@ from contracts.envelope import (
     Problem,
     Query,
 )
+from operator_cli.exits import Exit, Stop
+from operator_cli.settings import Settings, load
 from shared.client import (
     REPEAT_SECONDS,
     Client,
@@ -36,9 +38,6 @@ from shared.client import (
 from shared.clock import Clock, Ids, SystemClock
 from shared.errors import Configuration
 from shared.signing import Keyring, Signer
-
-from operator_cli.exits import Exit, Stop
-from operator_cli.settings import Settings, load
 
 T = TypeVar("T")
 A = TypeVar("A", bound=Answer)

@@ -68,7 +68,7 @@ def _from_environment(name: str) -> str | None:
 
 def _from_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        if "TRESOR_CONFIG" in os.environ:
+        if os.environ.get("TRESOR_CONFIG"):
             raise Stop(Exit.USAGE, f"TRESOR_CONFIG names {path}, which is not there", "correct it, or unset it")
         return {}
     from operator_cli.yaml_source import BadSource, read

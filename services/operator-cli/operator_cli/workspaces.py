@@ -13,7 +13,6 @@ from operator_cli.printing import Form, coloured, emit, say, table, tell_complai
 if TYPE_CHECKING:
     from contracts.provisioner import WorkspaceShown
     from contracts.workspace import Workspace
-
     from operator_cli.session import Outcome
     from operator_cli.yaml_source import Source
 
@@ -115,7 +114,6 @@ def make_plan(file: Path, output: Form, timeout: float | None) -> None:
     """The body of `plan`. Exit code 3 when a create would be rejected."""
     document, source = read_document(file)
     from contracts.provisioner import PlanWorkspace, WorkspacePlanned
-
     from operator_cli.document import located
 
     answer: WorkspacePlanned = _ask(PlanWorkspace(document=document), WorkspacePlanned, timeout or 30.0)

@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit, urlunsplit
 
 from contracts.envelope import COMMANDS_EXCHANGE, EVENTS_EXCHANGE, QUERIES_EXCHANGE
+from operator_cli.doctor.check import SERVICES, Check
+from operator_cli.settings import Settings
 from shared.client.errors import NotPermitted, Unreachable
 from shared.client.probes import Probe
 from shared.clock import Ids, SystemClock
-
-from operator_cli.doctor.check import SERVICES, Check
-from operator_cli.settings import Settings
 
 AREA = "broker"
 BACKLOG_MESSAGES = 1_000

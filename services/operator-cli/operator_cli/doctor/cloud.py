@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from operator_cli.doctor.check import Check
 from operator_cli.settings import Settings
+from shared.clock import SystemClock
+from shared.cloud import Cloud
+from shared.errors import CloudError, Configuration
 
 AREA = "OpenStack's APIs"
 SECONDS = 20.0
@@ -46,31 +50,24 @@ async def checks(settings: Settings, clouds: Path | None) -> AsyncIterator[Check
         yield Check(AREA, "reachable", "SKIP", "no cloud is named", remedy)
         return
     for position, name in enumerate(settings.cloud_names):
+        cloud = Cloud(name, path, SystemClock(), threads=1, timeout_seconds=SECONDS)
         try:
             async with asyncio.timeout(SECONDS * (1 + len(APIS))):
-                found = await asyncio.to_thread(_examine, path, name, position == 0)
+                found = await cloud.call(partial(_examine, name=name, with_apis=position == 0))
         except TimeoutError:
-            found = [
-                Check(AREA, name, "FAIL", "no answer in time", "are the endpoints in Keystone's catalog reachable?")
-            ]
+            remedy = "are the endpoints in Keystone's catalog reachable?"
+            found = [Check(AREA, name, "FAIL", "no answer in time", remedy)]
+        except (CloudError, Configuration) as error:
+            remedy = "check the entry in clouds.yaml, and that Keystone is up"
+            found = [Check(AREA, name, "FAIL", _words(error), remedy)]
+        finally:
+            cloud.close()
         for check in found:
             yield check
 
 
-def _examine(path: Path | None, name: str, with_apis: bool) -> list[Check]:
-    import openstack.config
-    from openstack.connection import Connection
-
-    try:
-        config = openstack.config.OpenStackConfig(
-            config_files=[str(path)] if path else None, load_envvars=False, pw_func=None
-        )
-        connection = Connection(config=config.get_one(cloud=name, api_timeout=SECONDS))
-        connection.authorize()
-        session: Any = connection.session
-        access = session.auth.get_access(session)
-    except Exception as error:  # whatever the SDK raises, it is this check's answer
-        return [Check(AREA, name, "FAIL", _words(error), "check the entry in clouds.yaml, and that Keystone is up")]
+def _examine(connection: Any, name: str, with_apis: bool) -> list[Check]:
+    access = connection.session.auth.get_access(connection.session)
     made = [_role(name, frozenset(access.role_names), access.project_name or "the whole system", access.username)]
     if with_apis:
         made += [_api(connection, api) for api in APIS]
@@ -94,7 +91,7 @@ def _api(connection: Any, api: Api) -> Check:
         data = proxy.get_endpoint_data()
         if data is None:
             return Check(AREA, api.name, need, "not in Keystone's catalog", remedy)  # type: ignore[arg-type]
-    except Exception as error:  # as above
+    except Exception as error:  # whatever the SDK raises, it is this check's answer
         return Check(AREA, api.name, need, _words(error), remedy)  # type: ignore[arg-type]
     lowest, highest = data.min_microversion, data.max_microversion
     version = ".".join(str(part) for part in data.api_version) if data.api_version else "?"

@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator
 
+from operator_cli.doctor.check import SERVICES, Check
+from operator_cli.settings import Settings
 from shared.client.errors import NotPermitted, Unreachable
 from shared.client.probes import Probe
 from shared.clock import Ids, SystemClock
-
-from operator_cli.doctor.check import SERVICES, Check
-from operator_cli.settings import Settings
 
 AREA = "OpenStack's bus"
 EXCHANGES = ("nova", "neutron", "keystone", "openstack", "glance", "ironic")

@@ -13,13 +13,12 @@ from contracts.network_policy import ShowIsolation
 from contracts.provisioner import ListWorkspaces
 from contracts.security_monitor import ListFindings
 from contracts.storage import ShowStorage
-from shared.client import Declined, NobodyThere, NotPermitted, Unanswered, Unreachable
-from shared.errors import Configuration
-
 from operator_cli.doctor.check import Check
 from operator_cli.exits import Stop
 from operator_cli.session import opened
 from operator_cli.settings import Settings
+from shared.client import Declined, NobodyThere, NotPermitted, Unanswered, Unreachable
+from shared.errors import Configuration
 
 AREA = "services"
 ANSWER_SECONDS = 5.0
