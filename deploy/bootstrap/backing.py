@@ -59,7 +59,10 @@ class OwnServers:
         self._console = console
         self._environment = environment
         secret = self._secret()
-        passwords = {name: derived_password(secret, name) for name in (ADMINISTRATOR, *USERS)}
+        # The users' follow from the administrator's, as on somebody else's broker: whoever reaches this one by its
+        # address finds the same passwords, and changes nothing for those who use it already.
+        word = derived_password(secret, ADMINISTRATOR)
+        passwords = {ADMINISTRATOR: word, **{name: derived_password(word, name) for name in USERS}}
         self.broker = PrivateBroker(folder / "broker", find_broker_binaries(console), passwords)
         self.database = PrivateDatabase(
             folder / "database", find_database_binaries(console), derived_password(secret, "superuser")
