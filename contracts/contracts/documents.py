@@ -160,6 +160,12 @@ def _flows(document: Workspace, site: Site) -> Iterator[Problem]:
                     reason=f"the site file names no {'endpoint' if kind == 'site' else 'zone'} '{rest}'",
                     remedy=f"use one of: {', '.join(known) or 'none is declared'}",
                 )
+            elif end == "from" and kind == "site" and rest != site.ingress_endpoint:
+                yield Problem(
+                    field=f"flows.{position}.from",
+                    reason=f"only site:{site.ingress_endpoint} may open connections to nodes (row L3)",
+                    remedy=f"come in over site:{site.ingress_endpoint}, or turn the flow round",
+                )
 
 
 def _storage(document: Workspace, site: Site) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.documents import problems
 from contracts.workspace import Workspace
 from network_policy.domain.compile import Uncompilable, compile_policy
 from network_policy.domain.intervals import intersect
@@ -82,6 +83,13 @@ def test_only_a_listed_zone_is_reached_l4() -> None:
 def test_ingress_from_another_endpoint_than_the_jumphosts_is_refused_l3() -> None:
     with pytest.raises(Uncompilable, match="site:jumphosts"):
         compile_policy(document(flows=[{"from": "site:dns", "to": "login", "ports": [22]}]), SITE)
+
+
+def test_such_a_document_is_refused_where_it_is_given_with_field_and_remedy_l3() -> None:
+    made = document(flows=[{"from": "site:dns", "to": "login", "ports": [22]}])
+    (problem,) = problems(made, SITE.model_copy(update={"share_types": {"CEPHFS": "cephfs"}}))
+    assert problem.field == "flows.0.from"
+    assert "site:jumphosts" in problem.remedy
 
 
 def test_ipv6_is_off_unless_declared() -> None:
