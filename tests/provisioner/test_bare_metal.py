@@ -41,6 +41,7 @@ async def machine(place: Place) -> AsyncIterator[Any]:
         nodes.create_port(node_id=node.id, address=f"52:54:00:{tag[:2]}:{tag[2:4]}:{tag[4:]}")
         for target in ("manage", "provide"):
             nodes.set_node_provision_state(node, target, wait=True, timeout=60)
+        nodes.set_node_power_state(node, "power off", wait=True, timeout=60)  # Nova takes none of unknown power
         return node
 
     node = await asyncio.to_thread(enroll)

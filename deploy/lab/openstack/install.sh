@@ -4,7 +4,7 @@
 declare -A needed=(
   [/usr/lib/rabbitmq/bin/rabbitmq-server]=rabbitmq-server [/usr/sbin/mariadbd]=mariadb-server
   [/usr/bin/ovn-northd]=ovn-central [/usr/bin/ovn-controller]=ovn-host [/usr/sbin/ovs-vswitchd]=openvswitch-switch
-  [/usr/bin/memcached]=memcached [/usr/bin/curl]=curl [/usr/bin/gcc]=gcc [/usr/include/stdlib.h]=libc6-dev
+  [/usr/bin/genisoimage]=genisoimage [/usr/bin/memcached]=memcached [/usr/bin/curl]=curl [/usr/bin/gcc]=gcc [/usr/include/stdlib.h]=libc6-dev
 )
 
 # The interpreter: 3.11 by name, else a python3 that is 3.11. Prints its path.
