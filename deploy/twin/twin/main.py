@@ -35,7 +35,13 @@ def build(settings: TwinSettings, port: int) -> tuple[Application, Publisher]:
 def server(application: Application) -> uvicorn.Server:
     """uvicorn, quiet and without access logs."""
     config = uvicorn.Config(
-        application, log_level="warning", access_log=False, lifespan="on", timeout_keep_alive=75, server_header=False
+        application,
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=2,
+        server_header=False,
     )
     return uvicorn.Server(config)
 

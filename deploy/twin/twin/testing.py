@@ -24,8 +24,9 @@ class RunningTwin:
     """Handles of a twin that runs."""
 
     def __init__(self, amqp_url: str | None = None, seed: int = 1, **settings: Any) -> None:
-        found = amqp_url or next((os.environ[name] for name in AMQP_VARIABLES if os.environ.get(name)), None)
-        self._settings = TwinSettings(amqp_url=found, seed=seed, port=0, **settings)
+        if amqp_url is None:
+            amqp_url = next((os.environ[name] for name in AMQP_VARIABLES if os.environ.get(name)), None)
+        self._settings = TwinSettings(amqp_url=amqp_url or None, seed=seed, port=0, **settings)
         self._folder = tempfile.TemporaryDirectory(prefix="twin-")
         self._thread: threading.Thread | None = None
 
@@ -109,7 +110,6 @@ class RunningTwin:
     def stop(self) -> None:
         """Stops it."""
         self._server.should_exit = True
-        self._server.force_exit = True
         if self._thread is not None:
             self._thread.join(10)
         self._publisher.stop()
@@ -133,5 +133,8 @@ class RunningTwin:
 
 
 def running_twin(amqp_url: str | None = None, seed: int = 1, **settings: Any) -> RunningTwin:
-    """A twin for the time of a `with` or `async with` block; settings as in TwinSettings."""
+    """A twin for the time of a `with` or `async with` block; settings as in TwinSettings.
+
+    Without `amqp_url` the broker is the one that the environment names; an empty one is a twin without a broker.
+    """
     return RunningTwin(amqp_url, seed, **settings)

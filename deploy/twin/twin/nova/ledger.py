@@ -17,14 +17,14 @@ class Taken:
 
 
 class ServerTable(Table):
-    """Servers by id; host, project and flavor are changed through `change` only."""
+    """Servers by id. What a server takes of a host is claimed when it is scheduled, before it is there; host, project and flavor are changed through `change` only."""
 
     def __init__(self) -> None:
         super().__init__("project_id", "host", "vm_state")
         self._taken: dict[tuple[str, Any], Taken] = {}
 
     def taken(self, by: str, value: str | None) -> Taken:
-        """The sums of a host or a project_id."""
+        """The sums of a host (`claimed`) or a project (`project_id`)."""
         return self._taken.get((by, value), _NOTHING)
 
     def add(self, row: Row) -> Row:
@@ -33,8 +33,10 @@ class ServerTable(Table):
         return super().add(row)
 
     def change(self, row: Row, **values: Any) -> Row:
-        """Counts it out before and in after."""
-        if "host" in values or "flavor" in values:
+        """Counts it out before and in after; a host given is a host claimed."""
+        if "host" in values:
+            values.setdefault("claimed", values["host"])
+        if "claimed" in values or "flavor" in values:
             self._count(row, -1)
             super().change(row, **values)
             self._count(row, 1)
@@ -49,7 +51,7 @@ class ServerTable(Table):
 
     def _count(self, row: Row, sign: int) -> None:
         flavor = row["flavor"]
-        for by in ("host", "project_id"):
+        for by in ("claimed", "project_id"):
             taken = self._taken.setdefault((by, row[by]), Taken())
             taken.servers += sign
             taken.vcpus += sign * flavor["vcpus"]

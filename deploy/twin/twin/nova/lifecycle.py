@@ -73,16 +73,17 @@ def run(nova: "Nova", server: Row, operation: str, steps: list[Step]) -> None:
     go(0)
 
 
-def fail(nova: "Nova", server: Row, message: str, code: int = 500) -> None:
-    """ERROR with a fault; further steps of the operation are off."""
+def fail(nova: "Nova", server: Row, message: str) -> None:
+    """ERROR with a fault; further steps of the operation are off. A server that never ran leaves its host."""
     server["run"] += 1
     server["fault"] = {
-        "code": code,
+        "code": 500,
         "created": zulu(nova.cloud.clock.now()),
         "message": message,
         "details": f"Traceback (most recent call last):\n{message}",
     }
-    write(nova, server, vm_state="error", task_state=None)
+    values: dict[str, Any] = {} if server["launched"] else {"host": None, "node": None}
+    write(nova, server, vm_state="error", task_state=None, **values)
 
 
 def boot(nova: "Nova", server: Row) -> None:
@@ -95,6 +96,7 @@ def boot(nova: "Nova", server: Row) -> None:
             fail(nova, server, "No valid host was found. There are not enough hosts available.")
             return
         server["_place"] = place
+        nova.servers.change(server, claimed=place[0])
         write(nova, server, writer="conductor")
 
     def build() -> None:

@@ -28,13 +28,13 @@ def place(nova: "Nova", server: Row, exclude: frozenset[str] = frozenset()) -> t
     fitting = [host for host in hosts if _fits(nova, host["host"], server)]
     if not fitting:
         return None
-    best = min(fitting, key=lambda host: (nova.servers.taken("host", host["host"]).servers, host["host"]))
+    best = min(fitting, key=lambda host: (nova.servers.taken("claimed", host["host"]).servers, host["host"]))
     return best["host"], best["host"]
 
 
 def usage(nova: "Nova", host: str) -> dict[str, int]:
     """What the servers on a host take."""
-    taken = nova.servers.taken("host", host)
+    taken = nova.servers.taken("claimed", host)
     return {"VCPU": taken.vcpus, "MEMORY_MB": taken.ram_mib, "DISK_GB": taken.disk_gib}
 
 
@@ -52,16 +52,8 @@ def _by_group(nova: "Nova", server: Row, hosts: list[Row]) -> list[Row]:
     group = nova.server_groups.get(server["group_id"]) if server["group_id"] else None
     if group is None:
         return hosts
-    taken = [
-        member["host"]
-        for member in (nova.servers.get(one) for one in group["members"] if one != server["id"])
-        if member is not None and member["host"]
-    ]
-    taken += [
-        member["_place"][0]
-        for member in (nova.servers.get(one) for one in group["members"] if one != server["id"])
-        if member is not None and not member["host"] and member.get("_place")
-    ]
+    members = [nova.servers.get(one) for one in group["members"] if one != server["id"]]
+    taken = [member["claimed"] for member in members if member is not None and member["claimed"]]
     if group["policy"] == "anti-affinity":
         most = int(group["rules"].get("max_server_per_host", 1))
         return [host for host in hosts if taken.count(host["host"]) < most]

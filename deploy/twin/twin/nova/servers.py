@@ -222,6 +222,7 @@ def _make(
         "task_state": "scheduling",
         "power_state": 0,
         "host": None,
+        "claimed": None,
         "node": None,
         "zone": (zone or "nova").partition(":")[0],
         "pinned_zone": zone,
