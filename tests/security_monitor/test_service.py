@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,30 @@ async def test_the_recorded_stream_reaches_the_log_and_the_siem(
     assert isinstance(shown, AuditHead)
     assert shown.verified
     assert shown.rows >= len(recorded())
+
+
+async def test_the_export_of_a_running_service_verifies_offline(
+    site: Site, broker: BrokerLease, tmp_path: Path
+) -> None:
+    service = await start(site)
+    await until(lambda: service.firehose.connected)  # type: ignore[union-attr]
+    await publish(broker, list(recorded()[:60]))
+
+    async def all_in() -> bool:
+        return await rows(service, "openstack") == 60
+
+    await until(all_in)
+    exporting = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "security_monitor.main", "export",
+        env={**os.environ, **site.environment("security-monitor")}, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await exporting.communicate()
+    assert exporting.returncode == 0
+    lines = said.decode().splitlines()
+    count, ends, found = verify_export(lines)
+    assert (ends["openstack"].position, found) == (60, None)
+    assert count >= 60
+    assert verify_export([line for line in lines if '"position":30,' not in line])[2] is not None
 
 
 async def test_drift_is_a_finding_until_it_is_repaired(site: Site, tmp_path: Path) -> None:

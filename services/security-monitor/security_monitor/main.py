@@ -1,9 +1,18 @@
-"""security-monitor as a process: `python -m security_monitor.main`."""
+"""security-monitor as a process: `python -m security_monitor.main`.
+
+`python -m security_monitor.main export` writes the audit log to the standard output instead, for `tresor audit-log verify`.
+"""
+
+import asyncio
+import sys
 
 from security_monitor.handlers import Context, handlers
 from security_monitor.settings import Settings
+from security_monitor.store import audit
 from security_monitor.store.siem_file import SiemFile
+from shared.clock import SystemClock
 from shared.cloud import Cloud
+from shared.db import close, open_pool, transaction
 from shared.service import run
 
 
@@ -15,8 +24,22 @@ async def make_context(settings: Settings, _: Cloud | None) -> Context:
     return Context(siem=siem, siem_seconds=settings.siem_seconds)
 
 
+async def export(settings: Settings) -> None:
+    """The audit log as JSON lines, as it stands at the beginning."""
+    pool = await open_pool(settings.database_dsn.get_secret_value(), handlers.service, SystemClock(), size=2)
+    try:
+        async with transaction(pool, readonly=True) as connection:
+            async for line in audit.export(connection):
+                print(line)
+    finally:
+        await close(pool)
+
+
 def main() -> None:
     """Run until told to stop."""
+    if sys.argv[1:] == ["export"]:
+        asyncio.run(export(Settings()))
+        return
     run(Settings, handlers, make_context)
 
 

@@ -6,9 +6,11 @@ the consumer.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from shared.clock import Clock, Ids, SystemClock
+from shared.metrics import NOTIFICATIONS
 from shared.notifications.frame_reader import FrameReader
 from shared.notifications.handover import Batch
 from shared.notifications.raw import Raw
@@ -113,6 +115,8 @@ class Firehose:
                 if await self._deliver(batch.messages):
                     reader.acknowledge(batch.tag)
                     self.acknowledged += len(batch.messages)
+                    for exchange, count in Counter(raw.exchange for raw in batch.messages).items():
+                        NOTIFICATIONS.labels(exchange).inc(count)
         finally:
             stopping.cancel()
             if taking is not None:
