@@ -23,6 +23,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY_BYTES = 4_194_304
+HOST = re.compile(r"^[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?$")
 GLOBAL_ID = re.compile(r"^req-[0-9a-fA-F-]{36}$")
 """oslo.middleware takes over a global request id of this form and drops any other."""
 
@@ -72,6 +73,7 @@ class Application:
             )
             return
         self.cloud.requests += 1
+        self._take_host(headers.get("host", ""))
         request = Request(
             method=scope["method"],
             path="/" + rest,
@@ -98,6 +100,11 @@ class Application:
             return
         reply.headers = {**service.version_headers(request), **reply.headers}
         await _send(send, reply, request.method)
+
+    def _take_host(self, host: str) -> None:
+        """Links and the catalog name the twin as its caller did, so that it may be reached by several names."""
+        if HOST.match(host):
+            self.cloud.base_url = f"http://{host}"
 
     def handle(self, service: Service, request: Request) -> Reply:
         """The service's answer, errors rendered."""

@@ -31,6 +31,7 @@ class Cloud:
     def __init__(self, settings: TwinSettings, base_url: str, publisher: Publisher) -> None:
         self.settings = settings
         self.base_url = base_url
+        """Scheme, host and port, as the call at hand names them."""
         self.publisher = publisher
         self.clock = Clock()
         self.requests = 0

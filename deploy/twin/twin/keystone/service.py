@@ -80,7 +80,7 @@ class Keystone(Service):
                     "id": endpoint["id"],
                     "interface": endpoint["interface"],
                     "region_id": REGION,
-                    "url": endpoint["url"],
+                    "url": self.cloud.base_url + endpoint["_path"],
                     "region": REGION,
                 }
                 for endpoint in self.endpoints.where(service_id=service["id"])
@@ -100,7 +100,6 @@ class Keystone(Service):
             "enabled": True,
         }
         self.catalog_services.add(row)
-        url = f"{self.cloud.base_url}/{service.prefix}{service.catalog_path}"
         for interface in ("public", "internal", "admin"):
             self.endpoints.add(
                 {
@@ -108,7 +107,7 @@ class Keystone(Service):
                     "interface": interface,
                     "region_id": REGION,
                     "service_id": row["id"],
-                    "url": url,
+                    "_path": f"/{service.prefix}{service.catalog_path}",
                     "enabled": True,
                     "region": REGION,
                 }
@@ -126,6 +125,8 @@ class Keystone(Service):
     def shown(self, plural: str, row: Row) -> dict[str, Any]:
         """A row without its private attributes, with its link."""
         view = {name: value for name, value in row.items() if not name.startswith("_")}
+        if "_path" in row:
+            view["url"] = self.cloud.base_url + row["_path"]
         view["links"] = {"self": f"{self.cloud.base_url}/identity/v3/{plural}/{row['id']}"}
         return view
 
