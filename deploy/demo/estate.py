@@ -14,18 +14,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from contracts.envelope import Role
-from operator_cli.settings import Settings
-from shared.clock import SystemClock
-from shared.signing import PublicKey, generate, write_keyring, write_private
-
 from bootstrap.backing import Backing, open_backing
 from bootstrap.console import Console, Lacking
+from bootstrap.containers import ContainerServers
 from bootstrap.leases import BrokerLease, DatabaseLease
 from bootstrap.places import CHECKOUT, RUN
 from bootstrap.ports import LOOPBACK, free_ports
 from bootstrap.processes import Process, spawn, wait_gone
+from contracts.envelope import Role
 from demo.clouds import CloudAccess, Lab, Twin
+from operator_cli.settings import Settings
+from shared.clock import SystemClock
+from shared.signing import PublicKey, generate, write_keyring, write_private
 
 SERVICES = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")
 OPERATOR = "ana@example.org"
@@ -266,6 +266,9 @@ class Estate:
         assert self._database is not None
         return {
             "servers": str(own.folder) if own else None,
+            "container_ports": (
+                [own.amqp_port, own.management_port, own.database_port] if isinstance(own, ContainerServers) else None
+            ),
             "vhosts": [self._broker.vhost, self._broker.openstack_vhost],
             "database": self._database.name,
         }

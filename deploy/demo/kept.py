@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bootstrap.backing import open_backing
 from bootstrap.console import Console, Lacking
+from bootstrap.containers import ContainerServers
 from bootstrap.leases import BrokerLease, DatabaseLease
 from bootstrap.processes import Process
 from demo.estate import RUNS, end_all
@@ -28,7 +29,9 @@ def stop_all(console: Console, *, quiet: bool = False) -> None:
 def _stop(path: Path, console: Console) -> None:
     state = json.loads(path.read_text())
     end_all([process for pid in path.parent.glob("*.pid") if (process := Process.read(pid))])
-    if state["servers"]:
+    if state["container_ports"]:
+        ContainerServers(Path(state["servers"]), *state["container_ports"]).remove()
+    elif state["servers"]:
         folder = Path(state["servers"])
         for name in _SERVER_PID_FILES:
             if process := Process.read(folder / name):

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from contracts import provisioner
 from contracts.envelope import Role
 from contracts.examples import DOCUMENT
 from shared.testing import Site
-from tests.operator_cli.conftest import Tresor
+from tests.operator_cli.conftest import TRESOR, Tresor
 from tests.operator_cli.provisioner_double import make_context, make_handlers
 
 Write = Callable[..., Path]
@@ -123,7 +125,7 @@ async def test_a_command_given_while_the_service_is_away_is_applied_when_it_come
 
 async def test_events_are_a_stream_of_cloudevents(served: Site, operator: Tresor) -> None:
     async def give() -> None:
-        for _ in range(40):
+        while True:
             await served.command(provisioner.DeleteWorkspace(workspace="nothing-there"))
             await asyncio.sleep(0.25)
 
@@ -140,7 +142,7 @@ async def test_events_are_a_stream_of_cloudevents(served: Site, operator: Tresor
 async def test_forged_events_are_not_shown(served: Site, operator: Tresor, broker: BrokerLease) -> None:
     async def forge() -> None:
         ready = provisioner.WorkspaceReady(**provisioner.WorkspaceReady.example)
-        for _ in range(40):
+        while True:
             body = served.command_envelope(provisioner.DeleteWorkspace(workspace="openhpc"), "ana")
             fields = {**body.model_dump(mode="json"), "type": ready.type, "data": ready.model_dump(mode="json")}
             for name in ("audience", "notbefore", "expiresat", "executeby", "expectedgeneration"):
@@ -182,3 +184,57 @@ async def test_the_broker_closing_every_connection_does_not_end_a_wait(
     ended = await creating
     assert "the connection was lost" in ended.err, ended.err
     assert ended.code == 5
+
+
+async def test_a_command_too_large_is_not_sent(served: Site, operator: Tresor, document_file: Write) -> None:
+    roles = [{**DOCUMENT["roles"][0], "name": f"role-{n}", "user_data": '"' * 16_000} for n in range(9)]
+    path = document_file(roles=roles, flows=[], storage={})
+    assert path.stat().st_size < 200 * 1024
+    ended = await operator("workspace", "create", "-f", str(path))
+    assert (ended.code, "octets; the services take" in ended.err) == (2, True), ended.err
+    assert not served.tap.events
+
+
+async def test_ctrl_c_ends_with_a_sentence(served: Site, broker: BrokerLease, tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "TRESOR_AMQP_URL": broker.url_of("operator"),
+        "TRESOR_SIGNING_KEY_PATH": str(served.keys.path("ana")),
+        "TRESOR_KEYRING_PATH": str(served.keys.keyring_path),
+    }
+    process = await asyncio.create_subprocess_exec(
+        str(TRESOR), "watch", "openhpc",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment, cwd=tmp_path,
+    )  # fmt: skip
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        while b"there is no workspace" not in await process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in err.decode()
+
+
+async def test_a_reader_that_goes_away_is_no_error(served: Site, broker: BrokerLease, tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "TRESOR_AMQP_URL": broker.url_of("operator"),
+        "TRESOR_SIGNING_KEY_PATH": str(served.keys.path("ana")),
+        "TRESOR_KEYRING_PATH": str(served.keys.keyring_path),
+    }
+
+    async def give() -> None:
+        while True:
+            await served.command(provisioner.DeleteWorkspace(workspace="nothing-there"))
+            await asyncio.sleep(0.3)
+
+    giving = asyncio.create_task(give())
+    process = await asyncio.create_subprocess_shell(
+        f"set -o pipefail; {TRESOR} events --follow -o json | head -1",
+        executable="/bin/bash", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
+    )  # fmt: skip
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    giving.cancel()
+    assert (process.returncode, len(out.splitlines()), err.decode()) == (0, 1, "")

@@ -113,7 +113,12 @@ class Board:
             style = "bold red" if good is False else "green" if ends else ""
             mark = "✗" if good is False else "✓" if good else "·"
             calls = self._calls.get(service)
-            made.add_row(service, Text(mark, style=style), Text(text, style=style), "1 call" if calls == 1 else f"{calls} calls" if calls else "")
+            made.add_row(
+                service,
+                Text(mark, style=style),
+                Text(text, style=style),
+                "1 call" if calls == 1 else f"{calls} calls" if calls else "",
+            )
         title = Text(self._title, style="bold")
         done, total = self._progress
         if not total:

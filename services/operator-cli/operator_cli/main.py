@@ -1,6 +1,5 @@
 """The `tresor` command. Every command imports what it needs when it runs, so that help and completion are quick."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -73,9 +72,6 @@ def main() -> None:
     except KeyboardInterrupt:
         tell_stop(Stop(Exit.INTERRUPTED, "interrupted; a command that was sent goes on"))
         code = Exit.INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = Exit.OK
     except Exception as error:
         if not hasattr(error, "show"):
             raise

@@ -2,13 +2,18 @@
 
 import asyncio
 import logging
+import os
+import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import typer
+
 from contracts.catalog import MESSAGES
 from contracts.envelope import (
+    MAX_BODY_BYTES,
     Answer,
     Command,
     CommandFailed,
@@ -63,8 +68,8 @@ class Session:
     ids: Ids = field(default_factory=Ids)
 
     def sign(self, message: Command | Query, expected_generation: int | None = None) -> Signed:
-        """The message as this operator says it."""
-        return sign(
+        """The message as this operator says it. Raises Stop when it is larger than a service takes."""
+        signed = sign(
             message,
             signer=self.signer,
             holder=self.holder,
@@ -72,6 +77,13 @@ class Session:
             ids=self.ids,
             expected_generation=expected_generation,
         )
+        if len(signed.body) > MAX_BODY_BYTES:
+            raise Stop(
+                Exit.USAGE,
+                f"the command has {len(signed.body)} octets; the services take {MAX_BODY_BYTES} at most",
+                "make the document smaller: `user_data` above all",
+            )
+        return signed
 
     async def ask(self, query: Query, answer: type[A], timeout_seconds: float | None = None) -> A:
         """The answer to a query."""
@@ -102,9 +114,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise Stop(Exit.NOT_PERMITTED, str(error), "check the broker's user and password in TRESOR_AMQP_URL") from None
     except Declined as error:
         first = error.problems[0]
-        raise Stop(Exit.NOT_PERMITTED, str(error), first.remedy) from None
+        # A complaint about a field is about what was asked; any other is about who asks.
+        code = Exit.REJECTED if any(one.field for one in error.problems) else Exit.NOT_PERMITTED
+        raise Stop(code, str(error), first.remedy) from None
     except Configuration as error:
         raise Stop(Exit.USAGE, str(error)) from None
+    except BrokenPipeError:  # whoever reads our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(Exit.OK) from None
 
 
 @asynccontextmanager
