@@ -15,31 +15,47 @@ from storage.handlers import handlers
 from storage.main import make_context
 from storage.settings import Settings
 from tests.storage.tenant import Place, Tenant
+from twin.testing import running_twin
 
 SITE = {"name": "tests", "share_types": {"CEPHFS": "cephfs", "NFS": "nfs"}, "volume_type": "lab"}
 
 StartStorage = Callable[..., Awaitable[Service[Any]]]
 
 
-@pytest.fixture(scope="session")
-def place() -> Iterator[Place]:
-    """Where the cloud under test is."""
-    if os.environ.get("TRESOR_CLOUD", "twin") == "lab":
-        yield Place(Path(os.environ["OS_CLIENT_CONFIG_FILE"]), os.environ["TRESOR_LAB_BUS_URL"])
-    else:
-        from twin.testing import running_twin
+def twin_place(broker: BrokerLease) -> Iterator[Place]:
+    """A twin of the test's own, which notifies on OpenStack's side of the test's broker."""
+    with running_twin(amqp_url=broker.openstack_url) as twin:
+        yield Place(twin.clouds_file, broker.openstack_url_of, twin)
 
-        with running_twin() as twin:
-            yield Place(twin.clouds_file, twin.bus_url)
+
+@pytest.fixture
+def place(broker: BrokerLease) -> Iterator[Place]:
+    """Where the cloud under test is: a twin of the test's own, or the lab (TRESOR_CLOUD=lab)."""
+    if os.environ.get("TRESOR_CLOUD", "twin") == "lab":
+        bus_url = os.environ["TRESOR_LAB_BUS_URL"]
+        yield Place(Path(os.environ["OS_CLIENT_CONFIG_FILE"]), lambda _: bus_url)
+    else:
+        yield from twin_place(broker)
 
 
 @pytest.fixture
 async def site(place: Place, broker: BrokerLease, database: DatabaseLease, tmp_path: Path) -> AsyncIterator[Site]:
     """An open site without services; OpenStack's bus is the one of the cloud under test."""
     (tmp_path / "site.yaml").write_text(yaml.safe_dump(SITE))
-    made = Site(tmp_path, broker.url_of, database.dsn, broker.url, openstack_url_of=lambda _: place.bus_url)
+    made = Site(tmp_path, broker.url_of, database.dsn, broker.url, openstack_url_of=place.bus_url_of)
     async with made.open() as opened:
         yield opened
+
+
+def quick(place: Place) -> dict[str, Any]:
+    """Settings with short periods."""
+    return {
+        "cloud_name": "tresor-storage",
+        "clouds_path": place.clouds_file,
+        "scan_seconds": 2.0,
+        "look_seconds": 0.3,
+        "retry_seconds": 0.1,
+    }
 
 
 @pytest.fixture
@@ -47,14 +63,7 @@ def start(site: Site, place: Place) -> StartStorage:
     """Starts storage with short periods; settings may be given."""
 
     async def begin(**more: Any) -> Service[Any]:
-        quick = {
-            "cloud_name": "tresor-storage",
-            "clouds_path": place.clouds_file,
-            "scan_seconds": 2.0,
-            "look_seconds": 0.3,
-            "retry_seconds": 0.1,
-        }
-        return await site.start(handlers, make_context, Settings, **{**quick, **more})
+        return await site.start(handlers, make_context, Settings, **{**quick(place), **more})
 
     return begin
 

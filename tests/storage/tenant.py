@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from contracts.examples import DOCUMENT
 from contracts.network_policy import PolicyEnforced
 from contracts.provisioner import WorkspaceDeclared, WorkspaceDeleting, WorkspaceEmptied
 from contracts.workspace import Workspace
+from twin.testing import RunningTwin
 
 MANILA = "2.45"
 
@@ -22,7 +24,8 @@ class Place:
     """Where the cloud is; `admin` may do everything in it."""
 
     clouds_file: Path
-    bus_url: str
+    bus_url_of: Callable[[str], str]
+    twin: RunningTwin | None = None
     _admin: Any = field(default=None, repr=False)
 
     @property

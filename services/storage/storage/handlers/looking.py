@@ -68,7 +68,7 @@ async def _keep(turn: Turn[Context], known: Known, project_id: str, records: Rec
     known = await _tell_drift(turn, known, wanted, observed, records)
     if context.mode == "observe":
         if is_making and not made.is_settled:
-            return await _fail(turn, known, made.problems or [_observing(made)])
+            return await _fail(turn, known, made.problems or [_observing(made)], state=known.state)
         return await _finish(turn, known, wanted, made) if is_making else None
     if known.state in (State.WAITING, State.STOPPING, State.FAILED):
         if is_making and made.is_settled:
