@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from contracts.envelope import EffectRecorded
-
 from shared import metrics
 from shared.clock import Clock, Ids
 from shared.errors import LeaseLost, Unknown, Unsettled

@@ -9,7 +9,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from contracts.chassis import ChassisMessages
 from contracts.envelope import Answer, Command, Event, Message, Query
-
 from shared.clock import Clock, Ids
 from shared.work import C, Work
 

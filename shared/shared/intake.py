@@ -115,27 +115,24 @@ class Intake(Generic[C]):
             await self._resend(asked, work)
             return
         digest = hashlib.sha256(delivery.given.body).digest()
+        expired = envelope.expiresat < work.now - CLOCK_TOLERANCE
+        state = "rejected" if asked.problems else "pending"
+        if not expired and await _insert(work, envelope, key, delivery, digest, state, asked.problems):
+            self._tell_outcome(asked, state, asked.problems, work)
+            metrics.MESSAGES_STORED.labels("command").inc()
+            return
         known = await work.connection.fetchrow(
             "SELECT digest, state, problems FROM inbox WHERE source = $1 AND message_id = $2",
             envelope.source,
             envelope.id,
         )
-        expired = envelope.expiresat < work.now - CLOCK_TOLERANCE
-        if known is not None and (known["digest"] != digest or expired):
+        if known is None:
+            raise Refused("expired", f"command {envelope.id} expired at {envelope.expiresat}", key.kid, envelope.id)
+        if known["digest"] != digest or expired:
             why = "after it expired" if known["digest"] == digest else "with other content"
             raise Refused("replayed", f"command {envelope.id} came again {why}", key.kid, envelope.id)
-        if expired:
-            raise Refused("expired", f"command {envelope.id} expired at {envelope.expiresat}", key.kid, envelope.id)
-        work.correlation_id = envelope.correlationid
-        if known is not None:
-            metrics.MESSAGES_REPEATED.labels("command").inc()
-            self._tell_outcome(asked, known["state"], _problems(known["problems"]), work)
-        else:
-            state = "rejected" if asked.problems else "pending"
-            await _insert(work, envelope, key, delivery, digest, state, asked.problems)
-            self._tell_outcome(asked, state, asked.problems, work)
-            metrics.MESSAGES_STORED.labels("command").inc()
-        work.correlation_id = None
+        metrics.MESSAGES_REPEATED.labels("command").inc()
+        self._tell_outcome(asked, known["state"], _problems(known["problems"]), work)
 
     def _tell_outcome(self, asked: Asked, state: str, problems: tuple[Problem, ...], work: Work[C]) -> None:
         chassis = self._runtime.handlers.chassis
@@ -149,7 +146,9 @@ class Intake(Generic[C]):
         }
         if "problems" in kind.model_fields:
             fields["problems"] = problems
+        work.correlation_id = asked.envelope.correlationid
         work.emit(kind(**fields))
+        work.correlation_id = None
 
     @staticmethod
     async def _resend(asked: Asked, work: Work[C]) -> None:
@@ -238,8 +237,9 @@ async def _insert(
     digest: bytes,
     state: str,
     problems: tuple[Problem, ...] = (),
-) -> None:
-    await work.connection.execute(
+) -> bool:
+    """Whether it is new."""
+    said = await work.connection.execute(
         """INSERT INTO inbox (source, message_id, kind, type, aggregate, bucket, sequence, digest, body, holder, state,
                               problems, next_attempt_at, received_at, finished_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14) ON CONFLICT DO NOTHING""",
@@ -258,3 +258,4 @@ async def _insert(
         work.now,
         work.now if state == "rejected" else None,
     )
+    return said == "INSERT 0 1"

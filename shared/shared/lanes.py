@@ -19,9 +19,9 @@ MAX_ATTEMPTS = 8
 LONGEST_BACK_OFF_SECONDS = 30.0
 
 _WAITING = """
-SELECT aggregate, bucket FROM (
-    SELECT DISTINCT ON (aggregate) aggregate, bucket, next_attempt_at FROM inbox
-    WHERE state = 'pending' AND bucket = ANY($1) ORDER BY aggregate, position) AS first
+SELECT * FROM (
+    SELECT DISTINCT ON (aggregate) * FROM inbox
+    WHERE state = 'pending' AND bucket = ANY($1) AND NOT aggregate = ANY($3) ORDER BY aggregate, position) AS first
 WHERE next_attempt_at <= $2
 """
 _NEXT = "SELECT * FROM inbox WHERE state = 'pending' AND aggregate = $1 ORDER BY position LIMIT 1"
@@ -55,32 +55,33 @@ class DecideLane(Generic[C]):
     async def _dispatch(self) -> None:
         held = [bucket for bucket in self._runtime.leases.held if self._runtime.leases.holds(bucket) is not None]
         try:
-            rows = await self._runtime.pool.fetch(_WAITING, held, self._runtime.clock.now())
+            rows = await self._runtime.pool.fetch(_WAITING, held, self._runtime.clock.now(), list(self._busy))
         except LOST as error:
             logger().warning("decide.database-lost", error=str(error) or type(error).__name__)
             return
         for row in rows:
             aggregate = row["aggregate"]
-            if aggregate not in self._busy:
-                task = asyncio.create_task(self._drain(aggregate, row["bucket"]))
-                self._busy[aggregate] = task
-                task.add_done_callback(partial(self._ended, aggregate))
+            task = asyncio.create_task(self._drain(row))
+            self._busy[aggregate] = task
+            task.add_done_callback(partial(self._ended, aggregate))
 
     def _ended(self, aggregate: str, _: object) -> None:
         del self._busy[aggregate]
         self._runtime.wakes.decide.set()  # something may have come between the last look and the task's end
 
-    async def _drain(self, aggregate: str, bucket: int) -> None:
+    async def _drain(self, first: Any) -> None:
+        """Handle an aggregate's messages, from its first one on, as long as they may be."""
+        aggregate, bucket, row = first["aggregate"], first["bucket"], first
         async with self._slots:
             while True:
                 fence = self._runtime.leases.holds(bucket)
                 if fence is None:
                     return
                 try:
-                    row = await self._runtime.pool.fetchrow(_NEXT, aggregate)
                     if row is None or row["next_attempt_at"] > self._runtime.clock.now():
                         return
                     await self._handle(row, (bucket, fence))
+                    row = await self._runtime.pool.fetchrow(_NEXT, aggregate)
                 except LeaseLost:
                     return
                 except RACED:

@@ -11,8 +11,8 @@ from typing import Any, Generic
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
-from contracts.envelope import COMMANDS_EXCHANGE, CONTENT_TYPE, EVENTS_EXCHANGE, SIGNATURE_HEADER, Envelope
 
+from contracts.envelope import COMMANDS_EXCHANGE, CONTENT_TYPE, EVENTS_EXCHANGE, SIGNATURE_HEADER, Envelope
 from shared import metrics
 from shared.bus import connect
 from shared.db import INTERRUPTED, LOST

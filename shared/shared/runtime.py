@@ -64,7 +64,8 @@ class Runtime(Generic[C]):
             yield work
             await work.flush()
         self.wakes.relay.set()
-        self.wakes.reconcile.set()
+        if work.has_marks:
+            self.wakes.reconcile.set()
 
 
 async def wait(wake: asyncio.Event, timeout_seconds: float) -> None:

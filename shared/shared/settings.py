@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from contracts.site import Site
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.site import Site
 from shared.errors import Configuration
 
 MAX_SITE_FILE_BYTES = 1024 * 1024

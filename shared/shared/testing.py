@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
+from pydantic import SecretStr
+
 from contracts.envelope import (
     COMMANDS_EXCHANGE,
     CONTENT_TYPE,
@@ -25,8 +27,6 @@ from contracts.envelope import (
     Query,
     Role,
 )
-from pydantic import SecretStr
-
 from shared.clock import Clock, Ids, SystemClock
 from shared.handlers import Handlers
 from shared.service import Service

@@ -20,7 +20,6 @@ from contracts.envelope import (
     Message,
     Problem,
 )
-
 from shared.clock import Clock, Ids
 from shared.db import Connection
 from shared.signing import Signer
@@ -42,9 +41,9 @@ ON CONFLICT (key) DO UPDATE SET
 """
 
 _NUMBER = """
-INSERT INTO stream (aggregate, sequence) VALUES ($1, $2)
+INSERT INTO stream (aggregate, sequence) SELECT * FROM unnest($1::text[], $2::bigint[])
 ON CONFLICT (aggregate) DO UPDATE SET sequence = stream.sequence + excluded.sequence
-RETURNING sequence
+RETURNING aggregate, sequence
 """
 
 _TELL = """
@@ -159,34 +158,34 @@ class Work(Generic[C]):
             )
         )
 
-    async def flush(self) -> frozenset[int]:
-        """Write the marks and the events; the last thing before the commit, as it locks the aggregates' numbers.
+    @property
+    def has_marks(self) -> bool:
+        """Whether a key is to be looked at after the commit."""
+        return bool(self._marked)
 
-        Returns the buckets whose relay or lane has something to do.
-        """
-        buckets: set[int] = set()
+    async def flush(self) -> None:
+        """Write the marks and the events; the last thing before the commit, as it locks the aggregates' numbers."""
         if self._marked:
-            buckets |= await mark_dirty(
+            await mark_dirty(
                 self.connection, self._marked, now=self.now, hint=self.hint, correlation_id=self._correlation()
             )
         if self._told:
-            buckets |= await self._tell()
-        return frozenset(buckets)
+            await self._tell()
 
     def _correlation(self) -> str | None:
         return self.correlation_id or (self.cause.correlationid if self.cause else None)
 
-    async def _tell(self) -> set[int]:
+    async def _tell(self) -> None:
         groups: dict[str, list[_Told]] = {}
         for told in self._told:
             groups.setdefault(stream_of(told.message), []).append(told)
         rows: list[tuple[Any, ...]] = []
-        for stream in sorted(groups):  # always in the same order, so that two transactions never lock crosswise
+        streams = sorted(groups)  # always in the same order, so that two transactions never lock crosswise
+        numbered = await self.connection.fetch(_NUMBER, streams, [len(groups[stream]) for stream in streams])
+        for stream, last in numbered:
             group = groups[stream]
-            last: int = await self.connection.fetchval(_NUMBER, stream, len(group))
             rows += [self._row(told, stream, last - len(group) + 1 + index) for index, told in enumerate(group)]
         await self.connection.execute(_TELL, *(list(column) for column in zip(*rows, strict=True)))
-        return {row[3] for row in rows}
 
     def _row(self, told: "_Told", stream: str, sequence: int) -> tuple[Any, ...]:
         now = self.now
@@ -236,8 +235,8 @@ async def mark_dirty(
     now: datetime,
     hint: bool = False,
     correlation_id: str | None = None,
-) -> set[int]:
-    """Have the keys looked at, at their times. Returns their buckets."""
+) -> None:
+    """Have the keys looked at, at their times."""
     keys = sorted(due)  # always in the same order, so that two transactions never lock crosswise
     buckets = [bucket_of(key) for key in keys]
     parent = traceparent()
@@ -252,4 +251,3 @@ async def mark_dirty(
         [correlation_id] * count,
         hint,
     )
-    return set(buckets)

@@ -23,6 +23,8 @@ from aio_pika.exceptions import (
     ProbableAuthenticationError,
     PublishError,
 )
+from pydantic import ValidationError
+
 from contracts.envelope import (
     COMMANDS_EXCHANGE,
     CONTENT_TYPE,
@@ -36,8 +38,6 @@ from contracts.envelope import (
     Problem,
     Role,
 )
-from pydantic import ValidationError
-
 from shared import strict_json
 from shared.client.errors import Declined, NobodyThere, NotPermitted, Unanswered, Unreachable, reason_of
 from shared.client.heard import Gap, Heard

@@ -1,7 +1,6 @@
 """What can keep an asker from its answer."""
 
 from contracts.envelope import Problem
-
 from shared.errors import TresorError
 
 

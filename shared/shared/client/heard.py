@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.envelope import Envelope, Message
 from pydantic import ValidationError
+
+from contracts.envelope import Envelope, Message
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts.envelope import Command, CommandEnvelope, Query
-
 from shared.clock import Clock, Ids
 from shared.signing import Signer
 
