@@ -42,7 +42,9 @@ async def measure(rate_per_second: int = RATE_PER_SECOND, seconds: int = SECONDS
         with tempfile.TemporaryDirectory() as folder:
             site = Site(Path(folder), broker.url_of, database.dsn, broker.url)
             environment = {**os.environ, **site.environment("provisioner"), "TRESOR_LOG_LEVEL": "warning"}
-            service = await asyncio.create_subprocess_exec(sys.executable, *os.environ.get("BENCH_PYTHON", "").split(), "-m", "tests.bench.echo", env=environment)
+            service = await asyncio.create_subprocess_exec(
+                sys.executable, *os.environ.get("BENCH_PYTHON", "").split(), "-m", "tests.bench.echo", env=environment
+            )
             try:
                 found = await _run(site, broker, rate_per_second, seconds)
                 used = psutil.Process(service.pid).cpu_times()
@@ -119,7 +121,12 @@ def report(found: dict[str, Any]) -> str:
     for name, must in MUST_MILLISECONDS.items():
         value = found[f"{name}_ms"]
         lines.append(f"  {name} {value:8.2f} ms   must {must:.0f} ms   {'holds' if value <= must else 'MISSED'}")
-    return "\n".join([*lines, f"  worst {found['worst_ms']:.1f} ms, {found['cpu_ms_per_command']:.2f} ms of the service's CPU a command"])
+    return "\n".join(
+        [
+            *lines,
+            f"  worst {found['worst_ms']:.1f} ms, {found['cpu_ms_per_command']:.2f} ms of the service's CPU a command",
+        ]
+    )
 
 
 if __name__ == "__main__":

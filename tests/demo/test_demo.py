@@ -108,6 +108,7 @@ async def test_the_whole_chain_is_shown_and_the_break_in_mended() -> None:
         "opens tcp/22 from 0.0.0.0/0 in tresor-openhpc-login",
         "rule added in group login",
         "SSH to the world stood open for",
+        "the hash chain verified from its first row",
         "the SIEM's events",
     ]
     places = [demo.text.find(words) for words in order]

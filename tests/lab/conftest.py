@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from twin.testing import running_twin
 
 from bootstrap.leases import BrokerLease
 from tests.lab.cloud import Cloud, Sdk, Tidy, Workspace, open_exchanges
 from tests.lab.recorder import Recorder
+from twin.testing import running_twin
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ class Stage:
         """Until Neutron's notifications are heard: its exchange appears with the first of them."""
         firehose = self.running.firehose if self.running else None
         async with asyncio.timeout(20):
-            while firehose is not None and "neutron" not in firehose.bound:  # noqa: ASYNC110  # it has no event for it
+            while firehose is not None and "neutron" not in firehose.bound:  # it has no event for it
                 await asyncio.sleep(0.1)
 
     async def cloud(self, fn: Callable[[Sdk], T]) -> T:

@@ -61,7 +61,7 @@ async def test_i1_a_role_of_bare_metal_is_a_server_like_any_other(
 ) -> None:
     await started(site, place)
     async with asyncio.timeout(HARDWARE_SECONDS):
-        while not await asyncio.to_thread(free, place):  # noqa: ASYNC110
+        while not await asyncio.to_thread(free, place):
             await asyncio.sleep(1)
     roles = [role(name="login"), role(name="fat", flavor="bm", hardware="baremetal")]
     done = await ready(site, tenant, roles=roles)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from bootstrap.leases import BrokerLease, DatabaseLease
 from shared.testing import Site
 

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
+from contracts import provisioner
 from contracts.envelope import COMMANDS_EXCHANGE, MAX_BODY_BYTES, Role
 from contracts.examples import DOCUMENT
 from contracts.workspace import Workspace
@@ -12,8 +14,6 @@ from shared.handlers import Handlers
 from shared.signing import Signer, generate
 from shared.testing import Site
 from shared.work import Work
-
-from contracts import provisioner
 
 CREATE = provisioner.CreateWorkspace(document=Workspace.model_validate(DOCUMENT))
 SUBJECT = CREATE.aggregate

@@ -5,14 +5,14 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from contracts.openstack import Unmodelled
 from contracts.openstack.neutron import NetworkPayload, Port, SecurityGroupRule
 from contracts.openstack.nova import UnversionedServer, VersionedServer
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from shared.notifications import BrokenNotification, Raw, decode, scan, seal
 from shared.notifications.raw import MAX_BODY_BYTES
-
 from tests.shared.recording import notification, plain, recorded, wrapped
 
 TOKEN = "gAAAAABrAQN7WFdcQENlu4GkBeSnuuzDlYbwUVYXi2TCtfoEtjA8KPF6fPN74iPDCB-2a_OHqHxaTAAQa4bRu6xCDgjprlXK2w"

@@ -96,7 +96,7 @@ async def test_a_notification_is_enough_where_there_is_one(
     cinder.create_volume(name="first", size=1)  # an exchange appears at its first publish only
     service = await start(scan_seconds=3600.0, look_seconds=3600.0)
     async with asyncio.timeout(30):
-        while "openstack" not in service.firehose.bound:  # type: ignore[union-attr]  # noqa: ASYNC110 (no event for it)
+        while "openstack" not in service.firehose.bound:  # type: ignore[union-attr]
             await asyncio.sleep(0.2)
     await declare(site, tenant, volumes=[DATA])
     ready = await site.tap.until(StorageReady, workspace=tenant.name)

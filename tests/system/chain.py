@@ -22,7 +22,7 @@ from shared.testing import SERVICES, Site
 from twin.testing import RunningTwin
 
 DEMO = Path(__file__).parents[2] / "deploy" / "demo"
-READY_SECONDS = 40.0
+READY_SECONDS = 120.0
 
 
 class ServiceProcess:
@@ -100,8 +100,8 @@ class Chain:
         self.services = services
 
     @property
-    def cloud(self) -> Connection:
-        """OpenStack as its administrator."""
+    def cloud(self) -> Any:
+        """OpenStack as its administrator; openstacksdk's types do not know which identity API it is."""
         files = OpenStackConfig(config_files=[str(self.twin.clouds_file)], load_envvars=False)
         return Connection(config=files.get_one(cloud="twin"))
 
