@@ -14,19 +14,18 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from bootstrap.console import Console, Lacking  # noqa: E402  the folder is on the path only now
 from contracts.site import Site  # noqa: E402
 from contracts.workspace import Workspace  # noqa: E402
+from demo import kept  # noqa: E402
+from demo.estate import Estate, ServiceEnded, new_folder  # noqa: E402
+from demo.story import Disappointed, Story  # noqa: E402
 from operator_cli.document import load  # noqa: E402
 from operator_cli.exits import Stop  # noqa: E402
 from operator_cli.printing import tell_complaints  # noqa: E402
 from operator_cli.yaml_source import BadSource  # noqa: E402
 from shared.errors import TresorError  # noqa: E402
 from shared.settings import load_site  # noqa: E402
-
-from bootstrap.console import Console, Lacking  # noqa: E402  the folder is on the path only now
-from demo import kept  # noqa: E402
-from demo.estate import Estate, ServiceEnded, new_folder  # noqa: E402
-from demo.story import Disappointed, Story  # noqa: E402
 
 FAILED = 1
 MISSING = 69
@@ -67,6 +66,7 @@ async def tell(estate: Estate, story: Story, cloud: str) -> None:
     repair = await story.break_in()
     story.tell(repair)
     await story.verdict(detailed=False)
+    await story.audit()
 
 
 async def watch(estate: Estate) -> None:

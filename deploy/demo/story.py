@@ -15,7 +15,7 @@ from contracts.network_policy import (
     ShowIsolation,
 )
 from contracts.provisioner import CreateWorkspace, DeleteWorkspace
-from contracts.security_monitor import FindingList, FindingRaised, ListFindings
+from contracts.security_monitor import AuditHead, FindingList, FindingRaised, ListFindings, ShowAudit
 from contracts.site import Site
 from contracts.workspace import Workspace
 from demo.estate import OPERATOR, Estate
@@ -158,6 +158,14 @@ class Story:
         if outcome.state != "applied":
             raise Disappointed(f"the delete is {outcome.state}")
         self.is_created = False
+
+    async def audit(self) -> None:
+        """Have the audit chain verified from its first row. Raises Disappointed when it does not hold."""
+        async with opened(self._estate.operator_settings()) as session:
+            head = await session.ask(ShowAudit(verify=True), AuditHead, 60.0)
+        if not head.verified:
+            raise Disappointed("the audit chain does not verify")
+        self._console.step(f"audit log: {head.rows} rows, the hash chain verified from its first row")
 
     def tell(self, repair: Repair) -> None:
         """The figures."""
