@@ -100,11 +100,12 @@ class Prover:
         found: dict[tuple[str, ...], Counterexample] = {}
         for ethertype in ETHERTYPES:
             for party in own:
+                self._outside(found, party, ethertype)
+            for party in own:
                 for other in self.parties:
                     for source, target in ((party, other), (other, party)):
                         if source is not target or len(party.ports) > 1:
                             self._between(found, source, target, ethertype)
-                self._outside(found, party, ethertype)
         assumptions: tuple[str, ...] = ASSUMPTIONS
         if any(port.vnic_type != "normal" for party in own for port in party.ports):
             assumptions += (ASSUMED_ON_HARDWARE,)

@@ -29,7 +29,7 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
     assert known.project_id is not None
     policy = compile_policy(known.document, turn.context.site)
     told = Told.of(known)
-    sight = await _look(turn, known, policy)
+    sight = first = await _look(turn, known, policy)
     hand = Hand(turn, known.workspace, known.project_id, {**known.group_ids, **sight.actual.group_ids})
     explaining: asyncio.Task[Verdict] | None = None
     try:
@@ -48,7 +48,7 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
                 sight = await _look(turn, known, policy)
     finally:
         if explaining is not None:
-            told = await _explain(turn, known, explaining, told)
+            told = await _explain(turn, known, first, explaining, told)
     observed_at = turn.now
     sight, verdict = await _prove(turn, known, policy, sight)
     return await _conclude(turn, known, sight, verdict, told, observed_at)
@@ -62,7 +62,7 @@ async def _conclude(
         confirmed = known.suspect or bool(told.violation)
         if not verdict.holds and confirmed:
             repairing = turn.context.is_enforcing and bool(sight.todo)
-            told = await tell_violation(tx, known, verdict, told, repairing=repairing)
+            told = await tell_violation(tx, known, sight, verdict, told, repairing=repairing)
         told = await tell_outcome(tx, known, sight, verdict, told, observed_at=observed_at)
     if turn.context.is_enforcing and sight.todo:
         return CONFIRM_SECONDS
@@ -93,13 +93,15 @@ def sight_of(known: Known, policy: Policy, groups: tuple[Group, ...], ports: tup
     )
 
 
-async def _explain(turn: Turn[Context], known: Known, explaining: asyncio.Task[Verdict], told: Told) -> Told:
+async def _explain(
+    turn: Turn[Context], known: Known, sight: Sight, explaining: asyncio.Task[Verdict], told: Told
+) -> Told:
     """Tell what the drift made possible, if it could be found out."""
     verdict = await explaining
     if verdict.holds:
         return told
     async with turn.transaction() as tx:
-        return await tell_violation(tx, known, verdict, told, repairing=turn.context.is_enforcing)
+        return await tell_violation(tx, known, sight, verdict, told, repairing=turn.context.is_enforcing)
 
 
 async def _surroundings(turn: Turn[Context], known: Known, sight: Sight) -> World:

@@ -93,15 +93,18 @@ def _cause(drift: RuleDrift, changes: Mapping[str, Change]) -> Change:
     return changes.get(own, _NOBODY)
 
 
-def digest_of_violation(verdict: Verdict) -> str:
-    """The same for the same ways in and out, whoever lies at their ends."""
-    ways = sorted(f"{each.source}>{each.destination}/{','.join(each.rule_ids)}" for each in verdict.counterexamples)
-    return hashlib.sha256("\n".join(ways).encode()).hexdigest()[:16] if ways else ""
+def digest_of_violation(verdict: Verdict, sight: Sight) -> str:
+    """The same while the same rules and ports of the workspace let packets pass, whoever else could send them."""
+    own = {rule.id for rule in sight.rules} | {port.id for port in sight.ports}
+    ways = sorted({tuple(sorted(own & set(each.rule_ids)) or each.rule_ids) for each in verdict.counterexamples})
+    return hashlib.sha256(repr(ways).encode()).hexdigest()[:16] if ways else ""
 
 
-async def tell_violation(tx: Work[Context], known: Known, verdict: Verdict, told: Told, *, repairing: bool) -> Told:
+async def tell_violation(
+    tx: Work[Context], known: Known, sight: Sight, verdict: Verdict, told: Told, *, repairing: bool
+) -> Told:
     """Tell the undeclared packets, unless exactly these were told before."""
-    digest = digest_of_violation(verdict)
+    digest = digest_of_violation(verdict, sight)
     if not digest or digest == told.violation:
         return told
     tx.emit(
