@@ -1,7 +1,10 @@
 """Notifications on a real broker: exchanges, envelope, context, and the faults of notifications."""
 
+import asyncio
 import json
 
+from bootstrap.leases import BrokerLease
+from tests.lab.cloud import eventually
 from tests.lab.recorder import Notification, Recorder
 from tests.twin.conftest import connect
 from twin.testing import RunningTwin
@@ -117,3 +120,19 @@ def test_order_is_kept_within_a_service(loud_twin: RunningTwin, heard: Recorder)
     assert len(wanted) == 80
     told = heard.wait_for(mark, lambda one: one.exchange == "neutron", 80)
     assert [(one.event_type, json.dumps(one.payload, sort_keys=True)) for one in told] == wanted
+
+
+async def test_after_the_broker_lost_everything_the_twin_publishes_again(
+    broker: BrokerLease, loud_twin: RunningTwin
+) -> None:
+    """Exchanges are declared anew at the next publish, as OpenStack's services do."""
+    admin = connect(loud_twin)
+    await asyncio.to_thread(admin.network.create_security_group, name="before")
+    await broker.wipe()
+    with Recorder(loud_twin.bus_url) as recorder:
+
+        def told() -> bool:
+            admin.network.delete_security_group(admin.network.create_security_group(name="after"))
+            return bool(recorder.since(0, of_group))
+
+        await asyncio.to_thread(eventually, told, 60.0)

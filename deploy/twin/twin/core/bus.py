@@ -5,6 +5,7 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -179,8 +180,9 @@ class Publisher:
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
         """Publishes what waits, within the time given, and closes the connections."""
+        deadline = time.monotonic() + timeout_seconds
         for lane in self._lanes.values():
-            lane.stop(timeout_seconds)
+            lane.stop(max(0.0, deadline - time.monotonic()))
         self._lanes.clear()
 
     def put(self, notification: Notification) -> None:

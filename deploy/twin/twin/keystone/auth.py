@@ -159,6 +159,14 @@ def describe(keystone: "Keystone", token: Token) -> dict[str, Any]:
         document["catalog"] = keystone.catalog()
     if token.system:
         document["system"] = {"all": True}
+    credential = keystone.credentials.get(token.credential_id) if token.credential_id else None
+    if credential is not None:
+        restricted = not credential["unrestricted"]
+        document["application_credential"] = {
+            "id": credential["id"],
+            "name": credential["name"],
+            "restricted": restricted,
+        }
     if token.project_id is not None:
         project = keystone.projects.get(token.project_id)
         if project is None:

@@ -61,9 +61,9 @@ def _act(nova: "Nova", request: Request) -> Reply:
 
 def check_state(server: Row, name: str, allowed: tuple[str, ...], *, any_task: bool = False) -> None:
     """ApiError 409 in another state, or while a task runs."""
+    if server["host"] is None and server["vm_state"] == "error":
+        raise ApiError(409, f"Instance {server['id']} is not ready")
     if server["vm_state"] not in allowed:
-        if server["host"] is None and server["vm_state"] == "error":
-            raise ApiError(409, f"Instance {server['id']} is not ready")
         raise ApiError(409, f"Cannot '{name}' instance {server['id']} while it is in vm_state {server['vm_state']}")
     if server["task_state"] is not None and not any_task:
         raise ApiError(409, f"Cannot '{name}' instance {server['id']} while it is in task_state {server['task_state']}")

@@ -94,6 +94,8 @@ def evacuate(nova: "Nova", request: Request, server: Row, arguments: dict[str, A
     host = nova.hosts.where(host=server["host"]) if server["host"] else []
     if arguments.get("host") and arguments["host"] == server["host"]:
         raise ApiError(400, "The target host can't be the same one.")
+    if server["host"] is None:
+        raise ApiError(400, "The target host can't be the same one.")
     if not host or not host[0]["forced_down"]:
         raise ApiError(400, f"Compute service of {server['host']} is still in use.")
     _begin(nova, request, server, "evacuate", ("active", "stopped", "error"), "rebuilding")
