@@ -21,6 +21,9 @@ from twin.placement import Placement
 from twin.seed import plant
 from twin.settings import TwinSettings
 
+MAX_BACKLOG = 8_000
+BACKLOG_PAUSE_SECONDS = 0.25
+"""Asynchronous work pauses while so many notifications wait: OpenStack's services publish before they go on."""
 REORDER_HOLD_SECONDS = 0.5
 """A notification held back to be overtaken goes out after this time when no other comes."""
 
@@ -74,7 +77,14 @@ class Cloud:
     def later(self, resource_id: str, step: str, low: float, high: float, action: Any) -> None:
         """Runs an action of an asynchronous operation after its seeded delay, between low and high seconds."""
         seconds = self.chance.delay_seconds(resource_id, step, low, high) * self.settings.delay_scale
-        self.clock.later(seconds, action)
+
+        def act() -> None:
+            if self.publisher.pending > MAX_BACKLOG:
+                self.clock.later(BACKLOG_PAUSE_SECONDS, act)
+            else:
+                action()
+
+        self.clock.later(seconds, act)
 
     def notify(
         self,
@@ -92,7 +102,7 @@ class Cloud:
         """Publishes what the service would; without a caller the message carries no context, as Keystone's and Glance's."""
         if self.muted:
             return
-        context = context_values(caller, extra or {}) if caller is not None else None
+        context = orjson.dumps(context_values(caller, extra or {})) if caller is not None else None
         notification = Notification(
             exchange,
             topic,

@@ -26,14 +26,14 @@ KEPT = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One message: `context` holds the `_context_*` fields, None where the service sends none."""
+    """One message, encoded to be small while it waits: `context` holds the `_context_*` fields, None where the service sends none."""
 
     exchange: str
     topic: str
     publisher_id: str
     event_type: str
     payload: bytes
-    context: dict[str, Any] | None
+    context: bytes | None
     priority: str = "info"
     copies: int = 1
 
@@ -45,8 +45,12 @@ class Notification:
             "publisher_id": self.publisher_id,
             "event_type": self.event_type,
             "payload": orjson.loads(self.payload),
-            "context": self.context,
+            "context": orjson.loads(self.context) if self.context is not None else None,
         }
+
+
+def _context(encoded: bytes | None) -> NotificationContext | None:
+    return NotificationContext(orjson.loads(encoded)) if encoded is not None else None
 
 
 _MAKING = threading.Lock()
@@ -123,7 +127,7 @@ class Lane:
 
     def _publish(self, notification: Notification) -> None:
         notifier = self._notifier(notification.topic, notification.copies)
-        context = NotificationContext(notification.context) if notification.context is not None else None
+        context = _context(notification.context)
         publish = notifier.prepare(publisher_id=notification.publisher_id)
         getattr(publish, notification.priority)(context, notification.event_type, orjson.loads(notification.payload))
 
