@@ -133,19 +133,28 @@ class Prover:
 
     def _may_pass(self, source: Party, target: Party, ethertype: Ethertype) -> bool:
         """A cheap look at all ports of both at once; True may still turn out to be nothing, False is certain."""
-        destinations = union(*(self._destinations(port, ethertype) for port in target.ports))
+        near = self.topology
+        out = self.filters.actual(source.first, "egress", ethertype)
+        into = self.filters.actual(target.first, "ingress", ethertype)
+        # Beside the ports' own addresses: those that stand for them elsewhere, and those that all on a network hear.
+        elsewhere = union(*(near.floating(port, ethertype) for port in target.ports))
         if source.first.network_id == target.first.network_id:
-            destinations = union(destinations, self.topology.heard_by_all(target.first.network_id, ethertype))
-        sent = traffic_between(self.filters.actual(source.first, "egress", ethertype), destinations)
+            elsewhere = union(elsewhere, near.heard_by_all(target.first.network_id, ethertype))
+        destinations = union(elsewhere, *(own_addresses(port, ethertype) for port in target.ports))
+        sent = traffic_between(out, destinations)
         if not sent:
             return False
         sources = union(*(self._sources(port, ethertype) for port in source.ports))
-        passing = intersect(sent, traffic_between(self.filters.actual(target.first, "ingress", ethertype), sources))
+        passing = intersect(sent, traffic_between(into, sources))
         if not passing:
             return False
         if source.claim is None or source.claim is not target.claim or not (source.role and target.role):
             return True
         if not (source.is_plain and target.is_plain):
+            return True
+        # A flow declares packets between the roles' own addresses; what goes by other addresses is looked at closely.
+        disguised = union(*(near.translated(port, ethertype) for port in source.ports))
+        if meets(passing, traffic_between(out, elsewhere)) or meets(passing, traffic_between(into, disguised)):
             return True
         return not contains(declared_traffic(source.claim.policy, source.role, target.role, ethertype), passing)
 
@@ -167,8 +176,13 @@ class Prover:
             if sender.network_id == receiver.network_id:
                 to_all = self.topology.heard_by_all(receiver.network_id, ethertype)
                 true_destinations = union(true_destinations, to_all)
-            declared_out = _within(self._declared(source, "egress", ethertype), true_destinations)
-            declared_in = _within(self._declared(target, "ingress", ethertype), true_sources)
+            # What a workspace declares holds for the other end's true addresses; a stranger is held to nothing.
+            declared_out = [*self._declared(source, "egress", ethertype)]
+            if source.claim:
+                declared_out = _within(declared_out, true_destinations)
+            declared_in = [*self._declared(target, "ingress", ethertype)]
+            if target.claim:
+                declared_in = _within(declared_in, true_sources)
         # undeclared is what the sender's side or the receiver's side does not declare, where the other side lets it by
         for outs, ins in ((beyond(out, declared_out), into), (out, beyond(into, declared_in))):
             kinds = intersect(normalise(box.traffic for box in outs), normalise(box.traffic for box in ins))
