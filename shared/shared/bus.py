@@ -17,6 +17,7 @@ from faststream.rabbit import Channel, RabbitBroker, RabbitMessage, RabbitQueue
 
 from contracts.envelope import SIGNATURE_HEADER
 from shared.admission import Input
+from shared.arrivals import Arrivals
 from shared.intake import Delivery, Intake
 from shared.queries import Queries
 from shared.runtime import Runtime
@@ -29,6 +30,8 @@ LONGEST_BACK_OFF_SECONDS = 5.0
 TIMEOUT_SECONDS = 10.0
 CONSUME_TIMEOUT_SECONDS = 6.0
 SILENT_STARTS = 3
+FIRST_CHANNEL = 11
+"""Of the consumers' own channels; FastStream opens the lower ones for itself."""
 HEARTBEAT_SECONDS = 12
 
 
@@ -137,34 +140,39 @@ class Bus(Generic[C]):
             logger=None,
         )
         handlers: dict[str, Callable[[AbstractIncomingMessage], Awaitable[None]]] = {
-            "commands": self._command,
-            "events": self._event,
+            "commands": lambda message: self._intake.store(_delivery(message, "command")),
+            "events": lambda message: self._intake.store(_delivery(message, "event")),
             "queries": self._queries.take,
         }
-        for queue in self._queues:
-            self._subscribe(broker, queue, handlers[queue.name.rsplit(".", 1)[1]])
+        for number, queue in enumerate(self._queues, start=FIRST_CHANNEL):
+            self._subscribe(broker, queue, number, handlers[queue.name.rsplit(".", 1)[1]])
         return broker
 
     def _subscribe(
-        self, broker: RabbitBroker, queue: Queue, handler: Callable[[AbstractIncomingMessage], Awaitable[None]]
+        self,
+        broker: RabbitBroker,
+        queue: Queue,
+        number: int,
+        handler: Callable[[AbstractIncomingMessage], Awaitable[None]],
     ) -> None:
+        """Consume the queue on channel `number`, which is its own, as its deliveries are counted."""
+        arrivals = Arrivals()
+
         async def raw(message: RabbitMessage) -> bytes:
             return message.body
 
         @broker.subscriber(
             RabbitQueue(queue.name, declare=False),
-            channel=Channel(prefetch_count=self._prefetch),
+            channel=Channel(prefetch_count=self._prefetch, channel_number=number),
             ack_policy=AckPolicy.MANUAL,
             decoder=raw,
             no_reply=True,
         )
         async def consume(body: bytes, message: RabbitMessage) -> None:
-            await handler(message.raw_message)
-
-    async def _command(self, message: AbstractIncomingMessage) -> None:
-        await self._intake.store(_delivery(message, "command"))
-        await message.ack()
-
-    async def _event(self, message: AbstractIncomingMessage) -> None:
-        await self._intake.store(_delivery(message, "event"))
-        await message.ack()
+            delivery = message.raw_message
+            tag = delivery.delivery_tag or 0
+            await arrivals.turn(tag)
+            handled = handler(delivery)  # takes its place in the intake's queue before it waits for anything
+            arrivals.through(tag)
+            await handled
+            await delivery.ack()

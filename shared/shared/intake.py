@@ -43,11 +43,11 @@ class Intake(Generic[C]):
         self._waiting: list[Delivery] = []
         self._wake = asyncio.Event()
 
-    async def store(self, delivery: Delivery) -> None:
-        """Returns once the delivery is stored, or found to be of no use; it may be acknowledged then."""
+    def store(self, delivery: Delivery) -> asyncio.Future[None]:
+        """Done once the delivery is stored, or found to be of no use; it may be acknowledged then."""
         self._waiting.append(delivery)
         self._wake.set()
-        await delivery.stored
+        return delivery.stored
 
     async def run(self) -> None:
         """Store what waits, for ever."""
@@ -190,6 +190,17 @@ class Intake(Generic[C]):
         return sequence
 
     @staticmethod
+    async def _is_still_behind(producer: str, aggregate: str, work: Work[C]) -> bool:
+        """Whether nothing has come since a head was first seen ahead: until then the events may be on their way."""
+        noticed = await work.connection.execute(
+            "UPDATE heard SET asked_at = $3 WHERE producer = $1 AND aggregate = $2 AND asked_at IS NULL",
+            producer,
+            aggregate,
+            work.now,
+        )
+        return noticed == "UPDATE 0"
+
+    @staticmethod
     async def _ask(producer: str, aggregate: str, first: int, last: int, work: Work[C]) -> None:
         """Have the producer send again what is missing; not more often than every few seconds."""
         asked = await work.connection.fetchval(
@@ -222,7 +233,8 @@ class Intake(Generic[C]):
             heard = known.get(aggregate, 0)
             if last > heard:
                 await self._heard(producer, aggregate, work)
-                await self._ask(producer, aggregate, heard + 1, last, work)
+                if await self._is_still_behind(producer, aggregate, work):
+                    await self._ask(producer, aggregate, heard + 1, last, work)
 
 
 def _problems(stored: str | None) -> tuple[Problem, ...]:

@@ -26,7 +26,7 @@ class Queries(Generic[C]):
         self._admission = Admission(runtime.identity.service, runtime.handlers, runtime.keyring)
 
     async def take(self, message: AbstractIncomingMessage) -> None:
-        """Answer one query. It's acknowledged whatever comes of it: the asker asks again."""
+        """Answer one query. Whatever comes of it, it may be acknowledged: the asker asks again."""
         said: Answer | tuple[Problem, ...]
         try:
             self._runtime.keyring.refresh()
@@ -47,10 +47,7 @@ class Queries(Generic[C]):
                     reason=f"the service could not answer: {type(error).__name__}", remedy="ask again; see its log"
                 ),
             )
-        try:
-            await self._reply(message, said)
-        finally:
-            await message.ack()
+        await self._reply(message, said)
 
     def _given(self, message: AbstractIncomingMessage) -> Input:
         signature = message.headers.get(SIGNATURE_HEADER)

@@ -26,6 +26,11 @@ WHERE bucket = ANY($1) AND due_at <= $2 AND NOT key = ANY($3) ORDER BY due_at LI
 """
 _NEXT_DUE = "SELECT count(*), min(due_at) FROM dirty WHERE bucket = ANY($1)"
 _SETTLED = "DELETE FROM dirty WHERE key = $1 AND version = $2"
+# What became of a call without an answer has been seen, once everything is as it should be.
+_OBSERVED = """
+UPDATE intent SET state = 'done', error = 'no answer; what it did was observed', settled_at = $2
+WHERE key = $1 AND state IN ('sent', 'unknown')
+"""
 _AGAIN = """
 UPDATE dirty SET attempts = $3, error = $4, due_at = CASE WHEN version = $2 THEN $5 ELSE LEAST(due_at, $5) END WHERE key = $1
 """
@@ -196,8 +201,10 @@ class ReconcileLane(Generic[C]):
         try:
             async with transaction(self._runtime.pool) as connection:
                 await self._runtime.leases.guard(connection, *lane)
-                if pause is None and await connection.execute(_SETTLED, row["key"], row["version"]) == "DELETE 1":
-                    return
+                if pause is None:
+                    await connection.execute(_OBSERVED, row["key"], self._runtime.clock.now())
+                    if await connection.execute(_SETTLED, row["key"], row["version"]) == "DELETE 1":
+                        return
                 due = self._runtime.clock.now() + timedelta(seconds=pause or 0.0)
                 await connection.execute(_AGAIN, row["key"], row["version"], attempts, said, due)
         except LeaseLost:

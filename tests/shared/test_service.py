@@ -9,7 +9,7 @@ from contracts import network_policy, provisioner, storage
 from contracts.envelope import Problem
 from contracts.examples import DOCUMENT
 from contracts.workspace import Workspace
-from shared.errors import Rejected
+from shared.errors import Rejected, Unknown
 from shared.handlers import Handlers, Turn
 from shared.testing import Site
 from shared.work import Work
@@ -114,3 +114,53 @@ async def test_who_may_not_command_is_refused_with_one_security_event(site: Site
     refused = await site.tap.until(provisioner.CHASSIS.refused)
     assert refused.reason == reason
     assert not site.tap.of(provisioner.CHASSIS.accepted)
+
+
+async def test_a_lost_answer_is_settled_once_all_is_as_it_should_be(site: Site) -> None:
+    """I13: every effect has an outcome row, also when its answer never came and its result was observed."""
+    handlers: Handlers[Seen] = Handlers(provisioner)
+    made: list[str] = []
+
+    @handlers.on(provisioner.CreateWorkspace)
+    async def create(command: provisioner.CreateWorkspace, tx: Work[Seen]) -> None:
+        tx.reconcile(command.document.name)
+
+    @handlers.reconcile
+    async def reconcile(turn: Turn[Seen]) -> float | None:
+        async def call(request_id: str) -> str:
+            made.append(request_id)
+            raise Unknown("the answer was lost")
+
+        if not made:
+            await turn.effect("thing.create", f"{turn.key}-thing", call)
+        return None
+
+    service = await site.start(handlers, make_context)
+    await site.command(provisioner.CreateWorkspace(document=document()))
+    effect = await site.tap.until(provisioner.CHASSIS.effect)
+    assert effect.outcome == "unknown"
+    async with asyncio.timeout(20):
+        while await service.pool.fetchval("SELECT count(*) FROM intent WHERE state <> 'done'"):
+            await asyncio.sleep(0.1)
+    assert len(made) == 1
+
+
+async def test_events_on_their_way_are_not_asked_for_again(site: Site) -> None:
+    """A head overtakes events that are only late: nothing is resent."""
+    await site.start(make_handlers(), make_context)
+    handlers: Handlers[None] = Handlers(network_policy)
+
+    @handlers.on(provisioner.WorkspaceEmptied)
+    async def emptied(seen: provisioner.WorkspaceEmptied, tx: Work[None]) -> None:
+        tx.emit(network_policy.PolicyWithdrawn(workspace=seen.workspace, generation=seen.generation))
+
+    async def nothing(*_: object) -> None:
+        return None
+
+    await site.start(handlers, nothing)
+    for number in range(40):
+        await site.command(provisioner.CreateWorkspace(document=document(f"w-{number}")))
+        await asyncio.sleep(0.2)  # for longer than a head's period
+    await site.tap.until(network_policy.PolicyWithdrawn, workspace="w-39")
+    numbered = [event["id"] for event in site.tap.events if "sequence" in event]
+    assert len(numbered) == len(set(numbered))
