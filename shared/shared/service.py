@@ -22,6 +22,7 @@ from shared.lanes import DecideLane
 from shared.lease import Leases
 from shared.migrate import migrate
 from shared.notifications.firehose import Firehose
+from shared.notifications.scan import sealed_ahead
 from shared.reconcile import ReconcileLane
 from shared.relay import Relay
 from shared.runtime import Runtime
@@ -102,7 +103,12 @@ class Service(Generic[C]):
         url = self.settings.openstack_amqp_url
         if url is None or not (self.handlers.notifications or self.handlers.notification_sink):
             return None
-        return Firehose(url.get_secret_value(), service=self.handlers.service, sink=Hearing(runtime).take)
+        return Firehose(
+            url.get_secret_value(),
+            service=self.handlers.service,
+            sink=Hearing(runtime).take,
+            prepare=sealed_ahead if self.handlers.notification_sink else None,
+        )
 
     async def _renew(self, leases: Leases) -> None:
         while True:

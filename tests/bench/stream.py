@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 import re
 import uuid
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 RECORDING = Path(__file__).parents[1] / "recordings" / "openstack-2026.2.jsonl.gz"
 _MESSAGE_ID = re.compile(rb'(\\"message_id\\": \\")[^"\\]+')
+_UNIQUE_ID = re.compile(rb'(\\"_unique_id\\": \\")[0-9a-f]+')
 
 
 def templates() -> list[bytes]:
@@ -19,10 +21,16 @@ def templates() -> list[bytes]:
 
 def bodies(count: int, seed: int) -> Iterator[bytes]:
     """`count` bodies; the same for the same seed."""
-    recorded = [_MESSAGE_ID.split(body, maxsplit=1) for body in templates()]
+    chance = random.Random(seed)
+    recorded = []
+    for body in templates():
+        head, name, rest = _MESSAGE_ID.split(body, maxsplit=1)
+        middle, unique, tail = _UNIQUE_ID.split(rest, maxsplit=1)
+        recorded.append((head + name, middle + unique, tail))
     for number in range(count):
-        head, name, tail = recorded[number % len(recorded)]
-        yield b"".join((head, name, str(uuid.UUID(int=(seed << 64) + number, version=4)).encode(), tail))
+        head, middle, tail = recorded[number % len(recorded)]
+        identity = uuid.UUID(int=chance.getrandbits(128), version=4)
+        yield b"".join((head, str(identity).encode(), middle, identity.hex.encode(), tail))
 
 
 def stamped(body: bytes, message_id: str) -> bytes:

@@ -5,7 +5,7 @@ from shared.notifications.decode import decode
 from shared.notifications.firehose import Firehose
 from shared.notifications.heading import Heading
 from shared.notifications.raw import BrokenNotification, Raw
-from shared.notifications.scan import Sealed, scan, seal
+from shared.notifications.scan import Sealed, scan, seal, sealed_ahead
 from shared.notifications.topology import Binding, QueueLimits, bindings_for
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "decode",
     "scan",
     "seal",
+    "sealed_ahead",
 ]

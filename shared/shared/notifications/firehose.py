@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from shared.clock import Clock, Ids, SystemClock
 from shared.metrics import NOTIFICATIONS
 from shared.notifications.frame_reader import FrameReader
-from shared.notifications.handover import Batch
 from shared.notifications.raw import Raw
 from shared.notifications.subscription import Reader, Subscription
 from shared.notifications.topology import Binding, QueueLimits, bindings_for, queue_name
@@ -25,6 +24,7 @@ PREFETCH = 2000
 _FIRST_RETRY_SECONDS = 0.2
 _LONGEST_RETRY_SECONDS = 10.0
 _SETTLED_SECONDS = 30.0
+_SLICE_MESSAGES = 64
 
 
 class Firehose:
@@ -43,8 +43,10 @@ class Firehose:
         prefetch: int = PREFETCH,
         rebind_seconds: float = 3.0,
         liveness_seconds: float = 10.0,
+        prepare: Callable[[Raw], Raw] | None = None,
         reader: Callable[[Subscription], Reader] = FrameReader,
     ) -> None:
+        """`prepare` is applied to each message while the sink waits for its database; it must not raise."""
         self.subscription = Subscription(
             url=url,
             queue=queue_name(service),
@@ -59,7 +61,11 @@ class Firehose:
         self._sink = sink
         self._clock = clock or SystemClock()
         self._ids = ids or Ids()
+        self._prepare = prepare
         self._make_reader = reader
+        self._ready: list[Raw] = []
+        self._ready_tag = 0
+        self._is_ready = asyncio.Event()
         self._reader: Reader | None = None
         self._stopping = asyncio.Event()
         self.connections = 0
@@ -100,29 +106,57 @@ class Firehose:
     async def _one_connection(self) -> None:
         reader = self._make_reader(self.subscription)
         self._reader = reader
+        self._ready, self._ready_tag = [], 0
+        self._is_ready.clear()
         reader.start()
         self.connections += 1
+        taking = asyncio.ensure_future(self._take(reader))
         stopping = asyncio.ensure_future(self._stopping.wait())
-        taking: asyncio.Future[Batch] | None = None
         try:
             while not self._stopping.is_set():
-                taking = asyncio.ensure_future(reader.take())
-                await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not taking.done():
-                    return
-                batch = taking.result()
-                self.received += len(batch.messages)
-                if await self._deliver(batch.messages):
-                    reader.acknowledge(batch.tag)
-                    self.acknowledged += len(batch.messages)
-                    for exchange, count in Counter(raw.exchange for raw in batch.messages).items():
-                        NOTIFICATIONS.labels(exchange).inc(count)
+                ready = asyncio.ensure_future(self._is_ready.wait())
+                await asyncio.wait({ready, taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                ready.cancel()
+                if self._ready:
+                    await self._pass_on(reader)
+                elif taking.done():
+                    taking.result()
         finally:
             stopping.cancel()
-            if taking is not None:
-                taking.cancel()
+            taking.cancel()
+            await asyncio.wait({taking})
             self._reader = None
             await reader.close()
+
+    async def _take(self, reader: Reader) -> None:
+        """Take what comes and make it ready, a slice at a time, so that the sink's answers are never kept waiting."""
+        while True:
+            batch = await reader.take()
+            self.received += len(batch.messages)
+            if self._prepare is None:
+                self._offer(batch.messages, batch.tag)
+                continue
+            before = batch.tag - len(batch.messages)  # one consumer on its channel: its tags have no gaps
+            for begin in range(0, len(batch.messages), _SLICE_MESSAGES):
+                ready = [self._prepare(raw) for raw in batch.messages[begin : begin + _SLICE_MESSAGES]]
+                self._offer(ready, before + begin + len(ready))
+                await asyncio.sleep(0)
+
+    def _offer(self, messages: list[Raw], tag: int) -> None:
+        self._ready += messages
+        self._ready_tag = tag
+        self._is_ready.set()
+
+    async def _pass_on(self, reader: Reader) -> None:
+        """All that is ready to the sink, then its acknowledgement."""
+        messages, tag = self._ready, self._ready_tag
+        self._ready = []
+        self._is_ready.clear()
+        if await self._deliver(messages):
+            reader.acknowledge(tag)
+            self.acknowledged += len(messages)
+            for exchange, count in Counter(raw.exchange for raw in messages).items():
+                NOTIFICATIONS.labels(exchange).inc(count)
 
     async def _deliver(self, messages: list[Raw]) -> bool:
         """Offer the batch until the sink takes it; False when told to stop before that."""

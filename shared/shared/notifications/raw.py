@@ -1,6 +1,6 @@
 """A delivery from OpenStack's bus as it came, and what is said when it can't be read."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.errors import TresorError
 
@@ -20,6 +20,8 @@ class Raw(NamedTuple):
     routing_key: str
     redelivered: bool = False
     size_bytes: int = 0
+    prepared: Any = None
+    """What was made of the body ahead of its turn; see `Firehose`."""
 
 
 class BrokenNotification(TresorError):

@@ -5,9 +5,11 @@ failed rebuild's error carries the server's user_data.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
+
+from pydantic_core import SchemaValidator, core_schema
 
 REDACTED = "[redacted]"
 
@@ -29,20 +31,18 @@ _SECRET_WORDS = ("pass", "token", "secret", "access_key", "psk", "user_data")
 _SHORTEST_TEXT = 8
 """Shorter texts hold no name with its value."""
 _LONGEST_KEY = 200
-_HINTS = (
-    b"pass",
-    b"secret",
-    b"ser_data",
-    b'_key\\"',
-    b'psk\\"',
-    b"token",
-    b"gaaaaa",
-    b"eyjhbgci",
-    b"redential",
-)
-"""What stands in the lower-cased, escaped text of a payload that holds a secret."""
-_PLAIN_HINTS = (*_HINTS, b'_key"', b'psk"')
-_CONTEXT_HINTS = (b'oken\\": \\"', b'oken_info\\": {', b"gAAAAA")
+
+
+def _searcher(pattern: str) -> Callable[[object], bool]:
+    """Whether a text holds the pattern: pydantic's regular expressions search for many words in one pass, a quarter of
+    the time of looking for each."""
+    return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex")).isinstance_python
+
+
+_HINTS = r'pass|secret|ser_data|_key\\*"|psk\\*"|gaaaaa|eyjhbgci|redential'
+_in_payload = _searcher(rf"(?i){_HINTS}|token")
+_in_context = _searcher(r'oken\\": \\"|oken_info\\": \{|gAAAAA')
+_in_body = _searcher(rf"(?i){_HINTS}")
 _NO_TOKEN = (b'auth_token\\": null', b'auth_token": null', b'token_info\\": null', b'token_info": null')
 """How every caller's context says that it carries no token."""
 
@@ -50,22 +50,17 @@ _NO_TOKEN = (b'auth_token\\": null', b'auth_token": null', b'token_info\\": null
 def may_hold_secret(payload: bytes, context: bytes) -> bool:
     """Whether a notification's bytes may hold anything that `redact` takes out; never False when they do.
 
-    For the two parts of the escaped JSON text that oslo.messaging writes, with a space after each colon. Searching
-    for a dozen words costs less than decoding the text and walking through it.
+    For the two parts of the escaped JSON text that oslo.messaging writes, with a space after each colon: much cheaper
+    than decoding the text and walking through it.
     """
-    lowered = payload.lower()
-    for hint in _HINTS:
-        if hint in lowered:
-            return True
-    token, information, fernet = _CONTEXT_HINTS
-    return token in context or information in context or fernet in context
+    return _in_payload(payload.decode("latin-1")) or _in_context(context.decode("latin-1"))
 
 
 def is_suspicious(body: bytes) -> bool:
     """The same for a whole body, whoever wrote it, in either of oslo's formats."""
-    lowered = body.lower()
-    if b"\\u" in lowered or any(hint in lowered for hint in _PLAIN_HINTS if hint != b"token"):
+    if b"\\u" in body or _in_body(body.decode("latin-1")):
         return True
+    lowered = body.lower()
     return lowered.count(b"token") != sum(lowered.count(absent) for absent in _NO_TOKEN)
 
 
