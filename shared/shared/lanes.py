@@ -25,6 +25,7 @@ SELECT * FROM (
 WHERE next_attempt_at <= $2
 """
 _NEXT = "SELECT * FROM inbox WHERE state = 'pending' AND aggregate = $1 ORDER BY position LIMIT 1"
+_STILL_PENDING = "SELECT 1 FROM inbox WHERE source = $1 AND message_id = $2 AND state = 'pending' FOR UPDATE"
 _DONE = """
 UPDATE inbox SET state = $3, finished_at = $4, error = NULL WHERE source = $1 AND message_id = $2 AND state = 'pending'
 """
@@ -117,6 +118,8 @@ class DecideLane(Generic[C]):
 
     async def _decide(self, row: Any, envelope: Envelope, work: Work[C]) -> None:
         handlers = self._runtime.handlers
+        if not await work.connection.fetchval(_STILL_PENDING, row["source"], row["message_id"]):
+            return  # a commit whose answer was lost has done it
         if isinstance(envelope, CommandEnvelope) and envelope.executeby < work.now:
             late = Problem(reason=f"not begun before {envelope.executeby.isoformat()}", remedy="give the command again")
             await work.rejected(envelope.id, (late,))
