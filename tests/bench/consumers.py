@@ -35,10 +35,13 @@ def _entries(batch: list[Raw]) -> list[Entry]:
     return [entry_of(seal(raw)) for raw in batch]
 
 
-async def _audited(pool: Pool, batch: list[Raw]) -> None:
+async def _audited(pool: Pool, batch: list[Raw]) -> int:
+    """Append the batch to the log; returns the nanosecond of the commit's end."""
     entries = _entries(batch)
-    async with pool.acquire() as connection, connection.transaction():
-        await audit.append(connection, OPENSTACK, entries, datetime.now(UTC))
+    async with pool.acquire() as connection:
+        async with connection.transaction():
+            await audit.append(connection, OPENSTACK, entries, datetime.now(UTC))
+        return time.time_ns()
 
 
 async def _firehose(
@@ -234,8 +237,7 @@ async def latency(amqp: str, dsn: str, wanted: int) -> None:
 
     async def sink(batch: list[Raw]) -> None:
         meter.first()
-        await _audited(pool, batch)
-        durable_ns = time.time_ns()
+        durable_ns = await _audited(pool, batch)
         for raw in batch:
             message_id = raw.body[raw.body.index(b'message_id\\": \\"') + 16 :][:19]
             took_ms.append((durable_ns - int(message_id)) / 1e6)
