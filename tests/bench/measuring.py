@@ -5,12 +5,19 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 
 def _cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def _peak_megabytes() -> float:
+    """The most memory this process held; getrusage would tell the parent's from before the exec as well."""
+    with Path("/proc/self/status").open() as status:
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))
 
 
 class Meter:
@@ -35,7 +42,7 @@ class Meter:
         """Print what it took."""
         assert self._began is not None
         seconds, cpu = time.perf_counter() - self._began[0], _cpu_seconds() - self._began[1]
-        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        megabytes = _peak_megabytes()
         print(
             json.dumps(
                 {
