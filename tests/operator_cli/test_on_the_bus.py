@@ -202,8 +202,9 @@ async def test_ctrl_c_ends_with_a_sentence(served: Site, broker: BrokerLease, tm
         "TRESOR_SIGNING_KEY_PATH": str(served.keys.path("ana")),
         "TRESOR_KEYRING_PATH": str(served.keys.keyring_path),
     }
+    # A run that was begun in the background hands its children an interrupt that is ignored.
     process = await asyncio.create_subprocess_exec(
-        str(TRESOR), "watch", "openhpc",
+        "env", "--default-signal=INT", str(TRESOR), "watch", "openhpc",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment, cwd=tmp_path,
     )  # fmt: skip
     assert process.stdout is not None
