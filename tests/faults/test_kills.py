@@ -19,7 +19,7 @@ from tests.system.chain import Chain, running_chain
 SEEDS = [int(seed) for seed in os.environ.get("TRESOR_FAULT_SEEDS", "1,2,3,4,5,6,7,8").split(",")]
 """The first one in every run; all of them in the campaign (`make faults`)."""
 CHOSEN = [SEEDS[0], *(pytest.param(seed, marks=pytest.mark.campaign) for seed in SEEDS[1:])]
-CREATE_SECONDS = 180.0
+CREATE_SECONDS = 300.0
 
 
 def twice(names: list[str]) -> list[str]:

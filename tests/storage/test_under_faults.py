@@ -55,7 +55,7 @@ async def test_a_lost_answer_makes_nothing_twice(
     twin.faults({"kind": "lost_response", "service": "cinder", "method": "POST", "path": "volumes", "count": 1})
     await start(cloud_timeout_seconds=5.0)
     await declare(site, tenant, shares=[HOME, SCRATCH], volumes=[DATA])
-    await site.tap.until(StorageReady, workspace=tenant.name, seconds=90)
+    await site.tap.until(StorageReady, workspace=tenant.name, seconds=300)
     assert next(rule for rule in twin.faults() if rule["id"] == shares["id"])["struck"] == 3
     assert_exactly_what_is_wanted(tenant)
 
@@ -71,7 +71,7 @@ async def test_an_unreliable_cloud_only_costs_time(
     )
     await start()
     await declare(site, tenant, shares=[HOME, SCRATCH], volumes=[DATA])
-    await site.tap.until(StorageReady, workspace=tenant.name, seconds=90)
+    await site.tap.until(StorageReady, workspace=tenant.name, seconds=300)
     twin.clear_faults()
     assert_exactly_what_is_wanted(tenant)
     assert site.tap.of(StorageFailed, tenant.name) == []
@@ -136,14 +136,14 @@ async def test_killed_again_and_again_it_ends_with_exactly_what_is_wanted(
         await run(seconds)
     process = await begin()
     try:
-        await site.tap.until(StorageReady, workspace=tenant.name, seconds=90)
+        await site.tap.until(StorageReady, workspace=tenant.name, seconds=300)
         assert_exactly_what_is_wanted(tenant)
         await site.tell(tenant.emptied(2))
         await asyncio.sleep(0.5)
         process.kill()
         await process.wait()
         process = await begin()
-        await site.tap.until(StorageReleased, workspace=tenant.name, seconds=90)
+        await site.tap.until(StorageReleased, workspace=tenant.name, seconds=300)
     finally:
         process.terminate()
         await process.wait()
