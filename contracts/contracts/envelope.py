@@ -19,6 +19,9 @@ CONTENT_TYPE = "application/cloudevents+json"
 SIGNATURE_HEADER = "tresor-jws"
 """AMQP header with a detached JWS (RFC 7515, appendix F) over the exact bytes of the body."""
 
+QUERY_REFUSED_TYPE = "tresor.query.refused"
+"""The answer's type when a query is refused: its data are problems."""
+
 MAX_BODY_BYTES = 256 * 1024
 
 MessageType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]*(\.[a-z][a-z-]*){2}$", max_length=100)]

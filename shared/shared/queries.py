@@ -6,7 +6,7 @@ from typing import Any, Generic
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
 
-from contracts.envelope import CONTENT_TYPE, SIGNATURE_HEADER, Answer, Problem
+from contracts.envelope import CONTENT_TYPE, QUERY_REFUSED_TYPE, SIGNATURE_HEADER, Answer, Problem
 from shared.admission import Admission, Asked, Input, Refused
 from shared.db import transaction
 from shared.errors import Rejected
@@ -14,8 +14,6 @@ from shared.quarantine import refuse
 from shared.runtime import Runtime
 from shared.telemetry import cleaned, logger, span
 from shared.work import C, Work
-
-REFUSED_TYPE = "tresor.query.refused"
 
 
 class Queries(Generic[C]):
@@ -67,7 +65,7 @@ class Queries(Generic[C]):
         if isinstance(said, Answer):
             content: dict[str, Any] = {"type": said.type, "data": said.model_dump(mode="json", by_alias=True)}
         else:
-            content = {"type": REFUSED_TYPE, "data": {"problems": [problem.model_dump() for problem in said]}}
+            content = {"type": QUERY_REFUSED_TYPE, "data": {"problems": [problem.model_dump() for problem in said]}}
         service = self._runtime.identity.service
         body = json.dumps(content).encode()
         signature = self._runtime.identity.signer.sign(body)

@@ -31,6 +31,7 @@ from contracts.envelope import (
     EVENTS_EXCHANGE,
     MAX_BODY_BYTES,
     QUERIES_EXCHANGE,
+    QUERY_REFUSED_TYPE,
     SIGNATURE_HEADER,
     Answer,
     Envelope,
@@ -55,7 +56,6 @@ REPEAT_SECONDS = 4.0
 MAX_WAITING_EVENTS = 5_000
 MAX_REMEMBERED_EVENTS = 20_000
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
-REFUSED_TYPE = "tresor.query.refused"
 
 
 class Client:
@@ -212,7 +212,7 @@ class Client:
         try:
             fields = strict_json.parse(message.body, max_bytes=MAX_ANSWER_BYTES, max_nodes=1_000_000)
             kind, data = fields["type"], fields["data"]
-            if kind == REFUSED_TYPE:
+            if kind == QUERY_REFUSED_TYPE:
                 raise Declined(tuple(Problem.model_validate(problem) for problem in data["problems"]))
             if kind != answer.type:
                 raise Unanswered(f"expected {answer.type}, but was answered with {str(kind)[:100]}")
