@@ -67,6 +67,7 @@ async def tell(estate: Estate, story: Story, cloud: str) -> None:
     story.tell(repair)
     await story.verdict(detailed=False)
     await story.audit()
+    await story.siem(estate.siem_path / "events.jsonl")
 
 
 async def watch(estate: Estate) -> None:

@@ -1,8 +1,10 @@
 """What the demo shows: a workspace made from a signed command, its verdict, and an opening found and closed."""
 
 import asyncio
+import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.console import Console
@@ -35,7 +37,9 @@ CREATE_SECONDS = 600.0
 DELETE_SECONDS = 240.0
 REPAIR_SECONDS = 120.0
 AFTERWARDS_SECONDS = 15.0
-"""How long the events about a closed opening may take."""
+"""How long the events about a closed opening, and the SIEM's lines about them, may take."""
+DETECTION_FINDING = 2004
+"""OCSF's class of a finding."""
 
 
 class Disappointed(Exception):
@@ -166,6 +170,19 @@ class Story:
         if not head.verified:
             raise Disappointed("the audit chain does not verify")
         self._console.step(f"audit log: {head.rows} rows, the hash chain verified from its first row")
+
+    async def siem(self, path: Path) -> None:
+        """Wait until the SIEM's file holds the finding. Raises Disappointed when it does not come."""
+        deadline = time.monotonic() + AFTERWARDS_SECONDS
+        while True:
+            text = await asyncio.to_thread(path.read_text) if path.exists() else ""
+            whole = text[: text.rfind("\n") + 1].splitlines()
+            if any(json.loads(line)["class_uid"] == DETECTION_FINDING for line in whole):
+                self._console.step(f"SIEM: {len(whole)} events, the finding among them")
+                return
+            if time.monotonic() > deadline:
+                raise Disappointed(f"{path} holds no finding after {AFTERWARDS_SECONDS:.0f} s")
+            await asyncio.sleep(0.1)
 
     def tell(self, repair: Repair) -> None:
         """The figures."""

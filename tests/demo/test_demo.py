@@ -109,6 +109,7 @@ async def test_the_whole_chain_is_shown_and_the_break_in_mended() -> None:
         "rule added in group login",
         "SSH to the world stood open for",
         "the hash chain verified from its first row",
+        "the finding among them",
         "the SIEM's events",
     ]
     places = [demo.text.find(words) for words in order]
