@@ -175,8 +175,7 @@ class Story:
         """Wait until the SIEM's file holds the finding. Raises Disappointed when it does not come."""
         deadline = time.monotonic() + AFTERWARDS_SECONDS
         while True:
-            text = await asyncio.to_thread(path.read_text) if path.exists() else ""
-            whole = text[: text.rfind("\n") + 1].splitlines()
+            whole = await asyncio.to_thread(_whole_lines, path)
             if any(json.loads(line)["class_uid"] == DETECTION_FINDING for line in whole):
                 self._console.step(f"SIEM: {len(whole)} events, the finding among them")
                 return
@@ -194,3 +193,9 @@ class Story:
         self._console.step(f"SSH to the world stood open for {in_words(repair.seconds)}{own}")
         for finding in repair.findings:
             self._console.step(f"finding, {finding}")
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """What is written to the end of a line; nothing while there is no file."""
+    text = path.read_text() if path.exists() else ""
+    return text[: text.rfind("\n") + 1].splitlines()
