@@ -11,8 +11,11 @@ from network_policy.domain.compile import Policy, compile_policy
 from network_policy.domain.filters import Claim
 from network_policy.domain.names import group_name
 from network_policy.domain.plan import bind
+from network_policy.domain.prospect import together
 from network_policy.domain.rule import Rule, read_rule
 from network_policy.domain.world import Group, GroupRule, Network, Port, Router, Subnet, World
+
+__all__ = ["SITE", "Enclave", "document", "rule", "together", "with_port", "with_rule"]
 
 SITE = Site.model_validate(
     {
@@ -99,21 +102,6 @@ class Enclave:
             routers=(router,),
             whole=True,
         )
-
-
-def together(*worlds: World) -> World:
-    """One cloud out of several."""
-    networks = {network.id: network for world in worlds for network in world.networks}
-    return World(
-        groups=tuple(each for world in worlds for each in world.groups),
-        ports=tuple(each for world in worlds for each in world.ports),
-        networks=tuple(networks.values()),
-        subnets=tuple(each for world in worlds for each in world.subnets),
-        routers=tuple(each for world in worlds for each in world.routers),
-        floating_ips=tuple(each for world in worlds for each in world.floating_ips),
-        address_groups=tuple(each for world in worlds for each in world.address_groups),
-        whole=True,
-    )
 
 
 def with_rule(world: World, group_id: str, rule_id: str, made: Rule) -> World:

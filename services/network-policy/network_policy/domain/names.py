@@ -21,6 +21,11 @@ def tag(workspace: str) -> str:
     return f"tresor:{workspace}"
 
 
+def node_name(workspace: str, role: str, position: int) -> str:
+    """A node's name, which `role_of_node` reads; its port's too where the role has one network."""
+    return f"{workspace}-{role}-{position}"
+
+
 def role_of_node(workspace: str, roles: frozenset[str], name: str) -> str | None:
     """The role in a node's or port's name `<workspace>-<role>-<n>[-<network>]`, or None when it is no such name."""
     for role in sorted(roles, key=len, reverse=True):
