@@ -92,14 +92,14 @@ def find_missing(wanted: Iterable[Rule], given: Iterable[Rule], *, lost: bool = 
     return None
 
 
-def uncovered(piece: Piece, others: Iterable[Piece], ethertype: Ethertype) -> Piece | None:
+def uncovered(piece: Piece, others: Collection[Piece], ethertype: Ethertype) -> Piece | None:
     """Some part of the piece that none of the others holds, or None when together they hold all of it."""
     if isinstance(piece.far, Remote):
-        kinds = [piece.kinds]
+        alone = [piece.kinds]
         for other in others:
             if other.far == piece.far:
-                kinds = [rest for each in kinds for rest in _cut(each, other.kinds)]
-        for each in kinds:
+                alone = [rest for each in alone for rest in _cut(each, other.kinds)]
+        for each in alone:
             left = uncovered(Piece(WHOLE[ethertype], each), others, ethertype)
             if left is not None:
                 return Piece(piece.far, left.kinds)
@@ -142,5 +142,3 @@ def _cut(one: Interval, out: Interval) -> list[Interval]:
         return [one]
     sides = [(one[0], out[0] - 1), (out[1] + 1, one[1])]
     return [side for side in sides if side[0] <= side[1]]
-
-

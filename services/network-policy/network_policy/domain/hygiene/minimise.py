@@ -8,8 +8,10 @@ chosen, and of equally few those that are there already. Nobody has to trust thi
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from network_policy.domain.hygiene.cover import cheapest_cover
+from network_policy.domain.hygiene.joining import joined
 from network_policy.domain.hygiene.shape import (
     ALL_KINDS,
     PROTOCOL_SPAN,
@@ -60,7 +62,7 @@ def minimise(rules: Collection[Rule]) -> Least:
         try:
             found, exact = _Side(direction, ethertype, side).least()
         except TooMany:
-            found, exact = frozenset(_joined(side)), False
+            found, exact = frozenset(joined(side)), False
         kept |= found if len(found) < len(side) else side
         is_exact = is_exact and exact
     return Least(frozenset(kept), is_exact)
@@ -145,7 +147,7 @@ class _Side:
         remotes_everywhere: frozenset[Remote] = frozenset()
         if self.atoms and _is_gapless(self.atoms, ALL_KINDS):
             everywhere, remotes_everywhere = self._common(range(len(self.atoms)))
-            for far in (*_prefixes(everywhere), *remotes_everywhere):
+            for far in _places(everywhere, remotes_everywhere):
                 made += 1
                 yield Piece(far, ALL_KINDS)
         by_protocol: dict[int, list[int]] = {}
@@ -159,7 +161,7 @@ class _Side:
                     continue
                 kinds = (self.atoms[first][0], self.atoms[last][1])
                 wider = self._wider(number, positions, first, last)
-                for far in (*_prefixes(addresses), *remotes):
+                for far in _places(addresses, remotes):
                     is_everywhere = (
                         far in remotes_everywhere if isinstance(far, Remote) else contains(everywhere, (far,))
                     )
@@ -186,9 +188,7 @@ class _Side:
     def _holds(self, position: int, far: Interval | Remote) -> bool:
         if self.addresses[position] == (self.whole,):
             return True
-        return (
-            far in self.remotes[position] if isinstance(far, Remote) else contains(self.addresses[position], (far,))
-        )
+        return far in self.remotes[position] if isinstance(far, Remote) else contains(self.addresses[position], (far,))
 
     def _ranges(self, number: int, positions: list[int]) -> Iterator[tuple[int, int]]:
         """The ranges of kinds of one protocol that one rule can say."""
@@ -235,11 +235,16 @@ def _prefixes(addresses: Intervals) -> Iterator[Interval]:
         yield from prefixes(each)
 
 
+def _places(addresses: Intervals, remotes: Iterable[Remote]) -> Iterator[Interval | Remote]:
+    yield from _prefixes(addresses)
+    yield from sorted(remotes)
+
+
 def _between(ranges: Collection[Interval]) -> Iterator[Interval]:
     """The ranges cut at each other's ends; what is in none of them is left out."""
     cuts = sorted({low for low, _ in ranges} | {high + 1 for _, high in ranges})
     held = normalise(ranges)
-    for low, after in zip(cuts, cuts[1:], strict=False):
+    for low, after in pairwise(cuts):
         if contains(held, ((low, after - 1),)):
             yield low, after - 1
 
@@ -248,7 +253,8 @@ def _atoms(ranges: Collection[Interval]) -> Iterator[Interval]:
     """Ranges of kinds in which no rule begins or ends, each of one protocol, an ICMP type's codes apart where named."""
     pieces = list(_between(ranges))
     named = {number for low, high in ranges if (low, high) != ALL_KINDS for number in (low // PROTOCOL_SPAN,)}
-    for low, high in pieces:
+    for start, high in pieces:
+        low = start
         while low <= high:
             number = low // PROTOCOL_SPAN
             end = min(high, number * PROTOCOL_SPAN + PROTOCOL_SPAN - 1)
@@ -263,51 +269,3 @@ def _is_gapless(atoms: Collection[Interval], span: Interval | None = None) -> bo
     """Whether the ranges follow each other without a gap, and make up the span if there is one."""
     held = normalise(atoms)
     return held == (span,) if span is not None else len(held) == 1
-
-
-def _joined(rules: Iterable[Rule]) -> list[Rule]:
-    """Neighbouring ports and prefixes joined, covered rules dropped: what is done with very many rules."""
-    found = set(rules)
-    while True:
-        before = len(found)
-        for by_far in (True, False):
-            alike: dict[tuple[object, ...], list[Rule]] = {}
-            for rule in found:
-                piece = piece_of(rule)
-                number = piece.kinds[0] // PROTOCOL_SPAN
-                key = (piece.far, number, piece.kinds == ALL_KINDS) if by_far else (piece.kinds,)
-                alike.setdefault(key, []).append(rule)
-            for same in alike.values():
-                found = (found - set(same)) | set(_join(same, by_far=by_far))
-        if len(found) == before:
-            break
-    pieces = {piece_of(rule): rule for rule in sorted(found, key=Rule.key)}
-    return [
-        rule
-        for piece, rule in pieces.items()
-        if not any(_inside(piece, other, rule.ethertype) for other in pieces if other != piece)
-    ]
-
-
-def _join(rules: list[Rule], *, by_far: bool) -> Iterable[Rule]:
-    direction, ethertype = rules[0].direction, rules[0].ethertype
-    pieces = [piece_of(rule) for rule in rules]
-    far = pieces[0].far
-    if by_far:
-        if pieces[0].kinds[0] // PROTOCOL_SPAN not in PORT_PROTOCOLS or pieces[0].kinds == ALL_KINDS:
-            return rules
-        return [
-            rule_of(direction, ethertype, Piece(far, kinds)) for kinds in normalise(piece.kinds for piece in pieces)
-        ]
-    joined = _prefixes(normalise(piece.far for piece in pieces if not isinstance(piece.far, Remote)))
-    kept = [rule for rule, piece in zip(rules, pieces, strict=True) if isinstance(piece.far, Remote)]
-    return [*kept, *(rule_of(direction, ethertype, Piece(prefix, pieces[0].kinds)) for prefix in joined)]
-
-
-def _inside(piece: Piece, other: Piece, ethertype: Ethertype) -> bool:
-    """Whether the other piece alone holds all of this one."""
-    if not contains((other.kinds,), (piece.kinds,)):
-        return False
-    if isinstance(piece.far, Remote) or isinstance(other.far, Remote):
-        return other.far in (piece.far, WHOLE[ethertype])
-    return contains((other.far,), (piece.far,))
