@@ -2,6 +2,14 @@
 
 from dataclasses import dataclass
 
+from contracts.approvals import (
+    ApprovalsListed,
+    ApproveCommand,
+    CommandApproved,
+    CommandWaiting,
+    DenyCommand,
+    ListApprovals,
+)
 from contracts.envelope import (
     CommandAccepted,
     CommandApplied,
@@ -29,6 +37,12 @@ class ChassisMessages:
     parked: type[MessageParked]
     head: type[OutboxHead]
     resend: type[ResendEvents]
+    waiting: type[CommandWaiting]
+    approved: type[CommandApproved]
+    approve: type[ApproveCommand]
+    deny: type[DenyCommand]
+    approvals_listed: type[ApprovalsListed]
+    list_approvals: type[ListApprovals]
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         return iter(vars(self).values())
@@ -44,6 +58,12 @@ SUFFIXES: dict[str, tuple[type[Message], str]] = {
     "parked": (MessageParked, "message.parked"),
     "head": (OutboxHead, "outbox.head"),
     "resend": (ResendEvents, "outbox.resend"),
+    "waiting": (CommandWaiting, "command.waiting"),
+    "approved": (CommandApproved, "command.approved"),
+    "approve": (ApproveCommand, "command.approve"),
+    "deny": (DenyCommand, "command.deny"),
+    "approvals_listed": (ApprovalsListed, "approvals.listed"),
+    "list_approvals": (ListApprovals, "approvals.list"),
 }
 
 
@@ -55,4 +75,5 @@ def chassis_messages(owner: str) -> ChassisMessages:
         )
         for name, (parent, suffix) in SUFFIXES.items()
     }
+    made["list_approvals"].answer = made["approvals_listed"]  # type: ignore[attr-defined]
     return ChassisMessages(**made)

@@ -67,6 +67,10 @@ class Command(Message):
     """Asks its owner to change something; signed, stored before it is answered, applied at most once."""
 
     roles: ClassVar[frozenset[Role]]
+    approvals: ClassVar[int] = 0
+    """How many other people have to approve it before it is begun."""
+    approver_roles: ClassVar[frozenset[Role]] = frozenset({Role.OPERATOR, Role.SECURITY_OFFICER})
+    """Who may approve it; another person than who gave it."""
 
 
 class Answer(Message):
@@ -140,7 +144,7 @@ PROBLEM_EXAMPLE = {
 
 
 class CommandOutcome(Event):
-    """Where a command stands; exactly one of applied, rejected, expired and failed ends it."""
+    """Where a command stands; exactly one of applied, rejected and failed ends it."""
 
     command_id: MessageId
     command_type: MessageType
@@ -152,7 +156,7 @@ class CommandOutcome(Event):
         return self.subject
 
 
-_OUTCOME = {
+OUTCOME_EXAMPLE = {
     "command_id": "0198c0de-0000-7000-8000-000000000001",
     "command_type": "provisioner.workspace.create",
     "holder": "ana@example.org",
@@ -163,13 +167,13 @@ _OUTCOME = {
 class CommandAccepted(CommandOutcome):
     """The command is verified and stored: it will reach one terminal state even if everything restarts."""
 
-    example = _OUTCOME
+    example = OUTCOME_EXAMPLE
 
 
 class CommandApplied(CommandOutcome):
     """Terminal: all that was asked is so."""
 
-    example = _OUTCOME
+    example = OUTCOME_EXAMPLE
 
 
 class CommandRejected(CommandOutcome):
@@ -177,7 +181,7 @@ class CommandRejected(CommandOutcome):
 
     problems: tuple[Problem, ...]
 
-    example = {**_OUTCOME, "problems": [PROBLEM_EXAMPLE]}
+    example = {**OUTCOME_EXAMPLE, "problems": [PROBLEM_EXAMPLE]}
 
 
 class CommandFailed(CommandOutcome):
@@ -185,7 +189,7 @@ class CommandFailed(CommandOutcome):
 
     problems: tuple[Problem, ...]
 
-    example = {**_OUTCOME, "problems": [PROBLEM_EXAMPLE]}
+    example = {**OUTCOME_EXAMPLE, "problems": [PROBLEM_EXAMPLE]}
 
 
 class EffectRecorded(Event):

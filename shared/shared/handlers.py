@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from contracts.chassis import ChassisMessages
 from contracts.envelope import Answer, Command, Event, Message, Query
+from shared import approvals
 from shared.clock import Clock, Ids
 from shared.work import C, Work
 
@@ -100,6 +101,8 @@ class Handlers(Generic[C]):
             if message.type in self.messages:
                 raise TypeError(f"{message.type} has a handler already")
             self.messages[message.type] = (message, handler)
+            if issubclass(message, Command) and message.approvals:
+                approvals.take_part(self)
             return handler
 
         return register

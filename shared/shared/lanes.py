@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Generic
 
 from contracts.envelope import Command, CommandEnvelope, Envelope, EventEnvelope, Problem
-from shared import metrics
+from shared import approvals, metrics
 from shared.db import INTERRUPTED, LOST, RACED
 from shared.errors import LeaseLost, Rejected
 from shared.quarantine import quarantine
@@ -128,6 +128,10 @@ class DecideLane(Generic[C]):
             await handlers.every_event(envelope, work)
         if row["type"] in handlers.messages:
             message_type, handler = handlers.messages[row["type"]]
+            if isinstance(envelope, CommandEnvelope) and await approvals.must_wait(
+                row, message_type, self._runtime.keyring, envelope.executeby, work
+            ):
+                return
             await handler(message_type.model_validate(envelope.data), work)
             if issubclass(message_type, Command) and not work.held:
                 await work.applied(envelope.id)

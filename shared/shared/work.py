@@ -54,7 +54,7 @@ SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::smallint[], $5::t
 
 _END_COMMAND = """
 UPDATE inbox SET state = $2, problems = $3, finished_at = $4
-WHERE message_id = $1 AND kind = 'command' AND state IN ('pending', 'held')
+WHERE message_id = $1 AND kind = 'command' AND state IN ('pending', 'held', 'waiting')
 RETURNING type, holder, aggregate, body
 """
 

@@ -99,6 +99,8 @@ def _operations() -> list[tuple[str, dict[str, Any]]]:
             }
             if issubclass(message, Command | Query):
                 operation["x-tresor-roles"] = sorted(message.roles)
+            if issubclass(message, Command) and message.approvals:
+                operation["x-tresor-approvals"] = message.approvals
             if issubclass(message, Query):
                 answer = message.answer.type
                 operation["reply"] = {

@@ -112,7 +112,11 @@ def _senders(message: type[Message], name: str) -> str:
     if issubclass(message, Command | Query):
         roles = ", ".join(f"`{role}`" for role in sorted(message.roles))
         answer = f"; answered with `{message.answer.type}`" if issubclass(message, Query) else ""
-        return f"asked of `{owner}` by the roles {roles} over `{exchange_of(message)}`{answer}"
+        count = message.approvals if issubclass(message, Command) else 0
+        approved = f"; {count} other must approve it" if count == 1 else f"; {count} others must approve it"
+        return (
+            f"asked of `{owner}` by the roles {roles} over `{exchange_of(message)}`{answer}{approved if count else ''}"
+        )
     stored = "; not stored, without a sequence" if issubclass(message, OutboxHead) else ""
     return f"told by `{owner}` over `{exchange_of(message)}`{stored}"
 

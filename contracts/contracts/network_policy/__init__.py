@@ -1,7 +1,7 @@
 """What network-policy is asked and tells: groups and rules, the proof of isolation, drift and its repair."""
 
 from contracts.chassis import chassis_messages
-from contracts.network_policy import drift, isolation, policy
+from contracts.network_policy import drift, isolation, policy, ports, quarantine
 from contracts.network_policy.drift import DriftDetected, DriftRepaired, RuleDrift
 from contracts.network_policy.isolation import (
     IsolationProven,
@@ -12,6 +12,26 @@ from contracts.network_policy.isolation import (
     WorkspaceIsolation,
 )
 from contracts.network_policy.policy import PolicyEnforced, PolicyWithdrawn
+from contracts.network_policy.ports import (
+    Duplicate,
+    DuplicateFound,
+    DuplicatePort,
+    DuplicateResolved,
+    DuplicatesListed,
+    ListDuplicates,
+    RemoveDuplicate,
+    SpuriousPort,
+)
+from contracts.network_policy.quarantine import (
+    EvidenceKept,
+    ListQuarantines,
+    Quarantine,
+    QuarantinesListed,
+    QuarantineWorkspace,
+    ReleaseWorkspace,
+    WorkspaceQuarantined,
+    WorkspaceReleased,
+)
 from contracts.network_policy.rules import Counterexample, Part, Rule
 
 OWNER = "network-policy"
@@ -20,6 +40,8 @@ MESSAGES = (
     *policy.MESSAGES,
     *isolation.MESSAGES,
     *drift.MESSAGES,
+    *quarantine.MESSAGES,
+    *ports.MESSAGES,
     *CHASSIS,
 )
 
@@ -30,15 +52,31 @@ __all__ = [
     "Counterexample",
     "DriftDetected",
     "DriftRepaired",
+    "Duplicate",
+    "DuplicateFound",
+    "DuplicatePort",
+    "DuplicateResolved",
+    "DuplicatesListed",
+    "EvidenceKept",
     "IsolationProven",
     "IsolationShown",
     "IsolationViolated",
+    "ListDuplicates",
+    "ListQuarantines",
     "Part",
     "PolicyEnforced",
     "PolicyWithdrawn",
+    "Quarantine",
+    "QuarantineWorkspace",
+    "QuarantinesListed",
+    "ReleaseWorkspace",
+    "RemoveDuplicate",
     "RoleReach",
     "Rule",
     "RuleDrift",
     "ShowIsolation",
+    "SpuriousPort",
     "WorkspaceIsolation",
+    "WorkspaceQuarantined",
+    "WorkspaceReleased",
 ]

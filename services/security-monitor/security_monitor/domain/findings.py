@@ -10,13 +10,14 @@ from contracts.openstack import Notification
 from contracts.openstack.keystone import Cadf
 from contracts.openstack.neutron import NetworkPayload, SecurityGroupRule
 from contracts.security_monitor import Finding, Severity
+from security_monitor.domain import network
+from security_monitor.domain.making import finding_of, key_of, said
 
 WORLD = frozenset({"0.0.0.0/0", "::/0"})
 POLICY_DRIFT = "policy-drift"
 ISOLATION_VIOLATED = "isolation-violated"
 WORLD_OPEN = "world-open"
 
-_TEXT_LENGTH = 2000
 _BYPASSES = frozenset({"port-unprotected", "port-trusted", "port-address-pairs"})
 _AUTHORITY = frozenset(
     {"bad-signature", "unknown-key", "revoked-key", "replayed", "wrong-role", "wrong-workspace", "wrong-user"}
@@ -25,20 +26,13 @@ _AUTHORITY = frozenset(
 
 @dataclass(frozen=True)
 class Resolution:
-    """Ends all open findings of these rules in a workspace."""
+    """Ends open findings of these rules in a workspace; `site` is no workspace's."""
 
     rules: tuple[str, ...]
     workspace: str
     at: datetime
-
-
-def said(text: object) -> str:
-    """Words from outside as a finding may carry them: one line, no control or bidirectional characters."""
-    kept = (
-        character if character.isprintable() and not "\u202a" <= character <= "\u2069" else " "
-        for character in str(text)[:_TEXT_LENGTH]
-    )
-    return "".join(kept)
+    key: str = ""
+    """Only those about this; empty: all of them."""
 
 
 def from_message(envelope: Envelope) -> Finding | Resolution | None:
@@ -52,35 +46,14 @@ def from_message(envelope: Envelope) -> Finding | Resolution | None:
     if kind == "network-policy.isolation.proven":
         return Resolution((ISOLATION_VIOLATED, POLICY_DRIFT), workspace, envelope.time)
     if kind == "provisioner.workspace.deleted":
-        return Resolution((POLICY_DRIFT, ISOLATION_VIOLATED), workspace, envelope.time)
+        return Resolution((POLICY_DRIFT, ISOLATION_VIOLATED, network.QUARANTINED), workspace, envelope.time)
+    if kind == "network-policy.workspace.released":
+        return Resolution((network.QUARANTINED,), workspace, envelope.time, key_of(envelope.data.get("quarantine_id")))
+    if kind == "network-policy.duplicate.resolved":
+        mac = key_of(envelope.data.get("mac_address"))
+        return Resolution((network.DUPLICATE_PORTS, network.MAC_FLAP), workspace, envelope.time, mac)
     made = _MADE.get(kind) or next((make for suffix, make in _MADE_BY_SUFFIX if kind.endswith(suffix)), None)
     return made(envelope, workspace) if made else None
-
-
-def _finding(
-    envelope: Envelope,
-    workspace: str,
-    *,
-    rule: str,
-    severity: Severity,
-    title: str,
-    cause: object,
-    is_occurrence: bool = False,
-    **more: str,
-) -> Finding:
-    """A finding made of an event. An occurrence is over when it is told; anything else stays open until resolved."""
-    return Finding(
-        finding_id=f"{rule}-{envelope.id}",
-        rule=rule,
-        severity=severity,
-        title=said(title),
-        cause=said(cause),
-        workspace=None if workspace == "site" else workspace,
-        raised_at=envelope.time,
-        resolved_at=envelope.time if is_occurrence else None,
-        runbook=f"docs/runbooks/{rule}.md",
-        **more,
-    )
 
 
 def _drift_line(drift: dict[str, Any]) -> str:
@@ -116,7 +89,7 @@ def _drifted(envelope: Envelope, workspace: str) -> Finding:
     is_open = any(map(_opens_to_world, drifts))
     grave = is_open or any(drift.get("change") in _BYPASSES for drift in drifts)
     what = "was opened to the world" if is_open else "was changed"
-    return _finding(
+    return finding_of(
         envelope,
         workspace,
         rule=POLICY_DRIFT,
@@ -131,7 +104,7 @@ def _drifted(envelope: Envelope, workspace: str) -> Finding:
 
 def _violated(envelope: Envelope, workspace: str) -> Finding:
     first = (envelope.data.get("counterexamples") or [{}])[0]
-    return _finding(
+    return finding_of(
         envelope,
         workspace,
         rule=ISOLATION_VIOLATED,
@@ -145,7 +118,19 @@ def _violated(envelope: Envelope, workspace: str) -> Finding:
 def _rejected(envelope: Envelope, workspace: str) -> Finding:
     reasons = "; ".join(str(problem.get("reason")) for problem in envelope.data.get("problems", ())[:5])
     verb = "failed" if envelope.type.endswith(".failed") else "was rejected"
-    return _finding(
+    if str(envelope.data.get("command_type")).endswith(".command.approve"):
+        return finding_of(
+            envelope,
+            workspace,
+            rule="approval-refused",
+            severity="high",
+            title=f"An approval by {envelope.data.get('holder')} in {workspace} was refused",
+            cause=reasons or "no reason was given",
+            actor=said(envelope.data.get("holder") or "")[:255],
+            mend="tresor approvals",
+            is_occurrence=True,
+        )
+    return finding_of(
         envelope,
         workspace,
         rule=f"command-{verb.rsplit(' ', maxsplit=1)[-1]}",
@@ -161,7 +146,7 @@ def _refused(envelope: Envelope, workspace: str) -> Finding:
     reason = str(envelope.data.get("reason"))
     severity: Severity = "high" if reason in _AUTHORITY else "low" if reason == "bad-notification" else "medium"
     who = envelope.data.get("broker_user") or envelope.data.get("kid") or ""
-    return _finding(
+    return finding_of(
         envelope,
         workspace,
         rule="input-refused",
@@ -175,7 +160,7 @@ def _refused(envelope: Envelope, workspace: str) -> Finding:
 
 
 def _parked(envelope: Envelope, workspace: str) -> Finding:
-    return _finding(
+    return finding_of(
         envelope,
         workspace,
         rule="message-parked",
@@ -189,6 +174,8 @@ Maker = Callable[[Envelope, str], Finding]
 _MADE: dict[str, Maker] = {
     "network-policy.drift.detected": _drifted,
     "network-policy.isolation.violated": _violated,
+    "network-policy.workspace.quarantined": network.quarantined,
+    "network-policy.duplicate.found": network.duplicate,
 }
 _MADE_BY_SUFFIX: tuple[tuple[str, Maker], ...] = (
     (".command.rejected", _rejected),

@@ -20,7 +20,8 @@ async def record(seen: Envelope, tx: Work[Context]) -> None:
         await finding_store.remember_project(tx.connection, project_id, workspace)
     found = from_message(seen)
     if isinstance(found, Resolution):
-        for finding in await finding_store.resolve(tx.connection, found.rules, found.workspace, found.at):
+        about = None if found.workspace == "site" else found.workspace
+        for finding in await finding_store.resolve(tx.connection, found.rules, about, found.at, found.key):
             tx.emit(FindingResolved(finding=finding))
     elif found is not None and await finding_store.add(tx.connection, found):
         tx.emit(FindingRaised(finding=found))

@@ -25,14 +25,22 @@ async def add(connection: Connection, finding: Finding) -> bool:
     return bool(added)
 
 
-async def resolve(connection: Connection, rules: Iterable[str], workspace: str, at: datetime) -> list[Finding]:
-    """End the open findings of these rules in the workspace; returns them as they are then."""
+async def resolve(
+    connection: Connection, rules: Iterable[str], workspace: str | None, at: datetime, key: str = ""
+) -> list[Finding]:
+    """End the open findings of these rules in the workspace, or of none; returns them as they are then.
+
+    `key`: only those whose ids say that they are about it.
+    """
     rows = await connection.fetch(
         """UPDATE finding SET resolved_at = greatest($3, raised_at)
-           WHERE workspace = $1 AND rule = ANY($2) AND resolved_at IS NULL RETURNING body, resolved_at""",
+           WHERE workspace IS NOT DISTINCT FROM $1 AND rule = ANY($2) AND resolved_at IS NULL
+             AND ($4 = '' OR starts_with(finding_id, rule || '-' || $4 || '-'))
+           RETURNING body, resolved_at""",
         workspace,
         list(rules),
         at,
+        key,
     )
     return [_read(row["body"], row["resolved_at"]) for row in rows]
 

@@ -1,0 +1,48 @@
+"""What network-policy tells beside drift: quarantines, and ports that say the same MAC address."""
+
+from contracts.envelope import Envelope
+from contracts.security_monitor import Finding
+from security_monitor.domain.making import finding_of, said
+
+QUARANTINED = "workspace-quarantined"
+DUPLICATE_PORTS = "duplicate-ports"
+MAC_FLAP = "mac-flap"
+
+
+def quarantined(envelope: Envelope, workspace: str) -> Finding:
+    role, node = envelope.data.get("role"), envelope.data.get("node")
+    what = f"role {role} of {workspace}" if role else f"node {node} of {workspace}" if node else workspace
+    return finding_of(
+        envelope,
+        workspace,
+        rule=QUARANTINED,
+        severity="high",
+        title=f"{what} is quarantined: {envelope.data.get('ports')} ports, nothing in, nothing out",
+        cause=envelope.data.get("reason") or "no reason was given",
+        actor=said(envelope.data.get("holder") or "")[:255],
+        mend=f"tresor release {workspace}",
+        key=str(envelope.data.get("quarantine_id") or ""),
+    )
+
+
+def duplicate(envelope: Envelope, workspace: str) -> Finding:
+    found = envelope.data.get("duplicate") or {}
+    mac, ports = str(found.get("mac_address")), found.get("ports") or ()
+    spurious = [one for one in found.get("spurious") or () if isinstance(one, dict)]
+    flaps = found.get("kind") == "flapping"
+    rule = MAC_FLAP if flaps else DUPLICATE_PORTS
+    where = f" on {', '.join(map(str, found.get('hosts') or ()))}" if flaps else ""
+    reasons = "; ".join(
+        f"port {one.get('port_id')} is spurious: {', '.join(map(str, one.get('reasons') or ()))}"
+        for one in spurious[:5]
+    )
+    return finding_of(
+        envelope,
+        workspace,
+        rule=rule,
+        severity="high" if flaps else "medium",
+        title=f"{len(ports)} ports say {mac}{where}",
+        cause=reasons or "none of them is plainly spurious: a person has to choose",
+        mend=f"tresor ports remove {spurious[0].get('port_id')}" if spurious else "tresor ports duplicates",
+        key=mac,
+    )

@@ -1,0 +1,94 @@
+"""What of Tresor's own events is a finding, and what ends it: quarantine, duplicate ports, refused approvals."""
+
+import pytest
+
+from contracts.envelope import Event, Problem
+from contracts.network_policy import (
+    CHASSIS,
+    Duplicate,
+    DuplicateFound,
+    DuplicateResolved,
+    WorkspaceQuarantined,
+    WorkspaceReleased,
+)
+from contracts.security_monitor import CHASSIS as MONITOR
+from contracts.security_monitor import FindingRaised, FindingResolved
+from security_monitor.handlers import handlers
+from security_monitor.main import make_context
+from security_monitor.settings import Settings
+from shared.testing import Site
+
+QUARANTINED = WorkspaceQuarantined.model_validate(WorkspaceQuarantined.example)
+FOUND = DuplicateFound.model_validate(DuplicateFound.example)
+
+
+@pytest.fixture(autouse=True)
+async def monitor(site: Site) -> None:
+    """The service, hearing."""
+    await site.start(handlers, make_context, Settings)
+
+
+async def resolved_by(site: Site, begun: Event, other: Event, end: Event, rule: str) -> None:
+    """`end` ends the finding of `begun` alone, not that of `other`."""
+    for event in (begun, other, end):
+        await site.tell(event)
+    over = await site.tap.until(FindingResolved)
+    raised = [each.finding for each in site.tap.of(FindingRaised)]
+    assert [each.rule for each in raised] == [rule, rule]
+    assert over.finding.finding_id == raised[0].finding_id
+    assert len(site.tap.of(FindingResolved)) == 1
+
+
+async def test_a_quarantine_is_a_finding_until_its_release(site: Site) -> None:
+    other = QUARANTINED.model_copy(update={"quarantine_id": "0198c0de-0000-7000-8000-00000000000a", "role": "compute"})
+    released = WorkspaceReleased.model_validate(WorkspaceReleased.example)
+    await resolved_by(site, QUARANTINED, other, released, "workspace-quarantined")
+    (first, _) = (each.finding for each in site.tap.of(FindingRaised))
+    assert (first.severity, first.workspace, first.actor) == ("high", QUARANTINED.workspace, QUARANTINED.holder)
+    assert first.mend == f"tresor release {QUARANTINED.workspace}"
+    assert "role login" in first.title
+
+
+async def test_duplicate_ports_are_a_finding_until_one_is_left(site: Site) -> None:
+    other = DuplicateFound(duplicate=FOUND.duplicate.model_copy(update={"mac_address": "fa:16:3e:00:00:01"}))
+    over = DuplicateResolved.model_validate(DuplicateResolved.example)
+    await resolved_by(site, FOUND, other, over, "duplicate-ports")
+    first = site.tap.of(FindingRaised)[0].finding
+    spurious = FOUND.duplicate.spurious[0]
+    assert first.mend == f"tresor ports remove {spurious.port_id}"
+    assert all(reason in first.cause for reason in spurious.reasons)
+    assert first.workspace is None
+
+
+async def test_a_mac_on_two_hosts_is_a_finding_of_its_own(site: Site) -> None:
+    flapping = Duplicate.model_validate(
+        {**FOUND.duplicate.model_dump(), "kind": "flapping", "hosts": ("ctl1", "ctl2"), "spurious": ()}
+    )
+    await site.tell(DuplicateFound(duplicate=flapping))
+    told = (await site.tap.until(FindingRaised)).finding
+    assert (told.rule, told.severity) == ("mac-flap", "high")
+    assert "ctl1, ctl2" in told.title
+    assert told.mend == "tresor ports duplicates"
+
+
+@pytest.mark.parametrize(
+    ("command", "rule", "severity"),
+    [
+        ("network-policy.command.approve", "approval-refused", "high"),
+        ("network-policy.workspace.release", "command-rejected", "low"),
+    ],
+)
+async def test_a_refused_approval_is_one_security_finding(site: Site, command: str, rule: str, severity: str) -> None:
+    await site.tell(
+        CHASSIS.rejected(
+            command_id="0198c0de-0000-7000-8000-000000000001",
+            command_type=command,
+            holder="ana",
+            subject="genome-42",
+            problems=(Problem(reason="ana asked for it: another person has to approve it"),),
+        )
+    )
+    told = (await site.tap.until(FindingRaised)).finding
+    assert (told.rule, told.severity, told.workspace) == (rule, severity, "genome-42")
+    assert len(site.tap.of(FindingRaised)) == 1
+    assert MONITOR.refused.type not in {each["type"] for each in site.tap.events}
