@@ -82,11 +82,7 @@ def link_of(previous: bytes, stream: str, position: int, recorded_at_us: int, en
     )
     if said.count("\n") != _LINES:
         raise ValueError("a field of an audit row holds a line feed")
-    digest = hashlib.sha256(_PREFIX)
-    digest.update(previous)
-    digest.update(said.encode())
-    digest.update(entry.body)
-    return digest.digest()
+    return hashlib.sha256(b"".join((_PREFIX, previous, said.encode(), entry.body))).digest()
 
 
 def verify(rows: Iterable[Row], head: Head | None = None, *, after: Head | None = None) -> Break | None:

@@ -137,6 +137,7 @@ class Bus(Generic[C]):
             self._url,
             timeout=TIMEOUT_SECONDS,
             reconnect_interval=3600,  # the supervisor is quicker, and builds all of it
+            apply_types=False,  # the intake reads what comes, in its own order: bounds, signature, model
             logger=None,
         )
         handlers: dict[str, Callable[[AbstractIncomingMessage], Awaitable[None]]] = {
@@ -158,17 +159,17 @@ class Bus(Generic[C]):
         """Consume the queue on channel `number`, which is its own, as its deliveries are counted."""
         arrivals = Arrivals()
 
-        async def raw(message: RabbitMessage) -> bytes:
-            return message.body
+        async def as_it_came(message: RabbitMessage) -> RabbitMessage:
+            return message
 
         @broker.subscriber(
             RabbitQueue(queue.name, declare=False),
             channel=Channel(prefetch_count=self._prefetch, channel_number=number),
             ack_policy=AckPolicy.MANUAL,
-            decoder=raw,
+            decoder=as_it_came,
             no_reply=True,
         )
-        async def consume(body: bytes, message: RabbitMessage) -> None:
+        async def consume(message: RabbitMessage) -> None:
             delivery = message.raw_message
             tag = delivery.delivery_tag or 0
             await arrivals.turn(tag)

@@ -15,6 +15,7 @@ from contracts.audit import Entry
 from security_monitor.domain.chain import OPENSTACK
 from security_monitor.handlers.notifications import entry_of
 from security_monitor.store import audit
+from shared import collector
 from shared.clock import SystemClock
 from shared.db import Pool, open_pool
 from shared.notifications import Binding, Firehose, Raw, decode, seal, sealed_ahead
@@ -270,6 +271,7 @@ def main() -> None:
     name, amqp, dsn, wanted = sys.argv[1:5]
     consumer = CONSUMERS[name]
     if asyncio.iscoroutinefunction(consumer):
+        collector.settle()
         uvloop.run(consumer(amqp, dsn, int(wanted)))
     else:
         consumer(amqp, dsn, int(wanted))

@@ -14,12 +14,21 @@ _MAX_MISFITS = 16
 """How many ill-typed fields of one payload are left out before it is kept unmodelled."""
 
 
+_OSLO_LENGTHS = (19, 26)
+"""`2026-11-21 10:00:00` and the same with microseconds: how oslo.messaging writes the time."""
+
+
 def parse_time(value: object) -> datetime | None:
     """The instant that OpenStack wrote, in UTC; without a zone it is UTC; None for what is no time."""
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     if not isinstance(value, str) or not 10 <= len(value) <= 40:
         return None
+    if len(value) in _OSLO_LENGTHS:
+        try:
+            return datetime.fromisoformat(value + "+00:00")
+        except ValueError:
+            pass  # it names a zone of its own
     try:
         parsed = datetime.fromisoformat(value)
     except ValueError:

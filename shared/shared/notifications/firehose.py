@@ -20,7 +20,7 @@ from shared.telemetry import logger
 Sink = Callable[[list[Raw]], Awaitable[None]]
 """Makes a batch durable, or raises: then the same batch comes again. Broken messages are its to put into quarantine."""
 
-PREFETCH = 1000
+PREFETCH = 1500
 _FIRST_RETRY_SECONDS = 0.2
 _LONGEST_RETRY_SECONDS = 10.0
 _SETTLED_SECONDS = 30.0

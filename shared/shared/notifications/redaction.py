@@ -47,13 +47,13 @@ _NO_TOKEN = (b'auth_token\\": null', b'auth_token": null', b'token_info\\": null
 """How every caller's context says that it carries no token."""
 
 
-def may_hold_secret(payload: bytes, context: bytes) -> bool:
-    """Whether a notification's bytes may hold anything that `redact` takes out; never False when they do.
+def may_hold_secret(payload: str, context: str) -> bool:
+    """Whether a notification's text may hold anything that `redact` takes out; never False when they do.
 
     For the two parts of the escaped JSON text that oslo.messaging writes, with a space after each colon: much cheaper
     than decoding the text and walking through it.
     """
-    return _in_payload(payload.decode("latin-1")) or _in_context(context.decode("latin-1"))
+    return _in_payload(payload) or _in_context(context)
 
 
 def is_suspicious(body: bytes) -> bool:
