@@ -28,6 +28,8 @@ T = TypeVar("T")
 REQUEST_ID_HEADER = "X-OpenStack-Request-ID"
 LARGEST_RETRY_AFTER_SECONDS = 300.0
 MAX_PROJECT_CONNECTIONS = 256
+URGENT_THREADS = 6
+"""Kept free for calls that can't wait until the listings in front of them are through."""
 _MIGHT_HAVE_HAPPENED = (502, 504)
 """A proxy gave up waiting: the service behind it may still do it."""
 
@@ -63,25 +65,33 @@ class Cloud:
         self._files = [str(clouds_path)] if clouds_path else None
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="cloud")
         self._slots = asyncio.Semaphore(threads)
+        self._urgent_executor = ThreadPoolExecutor(URGENT_THREADS, thread_name_prefix="cloud-urgent")
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._projects: OrderedDict[str, Connection] = OrderedDict()
 
     async def call(
-        self, fn: Callable[[Connection], T], *, request_id: str | None = None, project_id: str | None = None
+        self,
+        fn: Callable[[Connection], T],
+        *,
+        request_id: str | None = None,
+        project_id: str | None = None,
+        urgent: bool = False,
     ) -> T:
         """What `fn` returns, run in a thread with a connection.
 
         A call with a `request_id` is a write: it carries the id, and a lost answer raises Unknown. `project_id`
-        rescopes the token to that project, in which the service's user must have a role. Raises CloudError.
+        rescopes the token to that project, in which the service's user must have a role. An `urgent` call has threads
+        of its own, that no listing holds. Raises CloudError.
         """
         began = self._clock.monotonic_seconds()
         outcome = "done"
+        loop = asyncio.get_running_loop()
         try:
+            if urgent:
+                return await loop.run_in_executor(self._urgent_executor, self._run, fn, request_id, project_id)
             async with self._slots:
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._executor, self._run, fn, request_id, project_id
-                )
+                return await loop.run_in_executor(self._executor, self._run, fn, request_id, project_id)
         except CloudError as error:
             outcome = type(error).__name__.lower()
             raise
@@ -136,6 +146,7 @@ class Cloud:
     def close(self) -> None:
         """End the threads; what they are doing ends by itself."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+        self._urgent_executor.shutdown(wait=False, cancel_futures=True)
 
 
 def classified(error: Exception, *, is_write: bool) -> CloudError:

@@ -11,7 +11,7 @@ from shared.notifications.raw import BrokenNotification, Raw
 from shared.notifications.scan import scan
 from shared.quarantine import quarantine
 from shared.runtime import Runtime
-from shared.telemetry import cleaned, logger
+from shared.telemetry import cleaned, logger, span
 from shared.work import C, Work
 
 
@@ -50,9 +50,10 @@ class Hearing(Generic[C]):
             heading = scan(raw)
             wanted = [handler for prefixes, handler in handlers.notifications if heading.is_about(*prefixes)]
             if wanted:
-                notification = decode(raw)
-                for handler in wanted:
-                    await handler(notification, work)
+                with span(f"notification {heading.event_type}", request_id=heading.request_id or ""):
+                    notification = decode(raw)
+                    for handler in wanted:
+                        await handler(notification, work)
 
     async def _set_aside(self, raw: Raw, error: Exception) -> None:
         metrics.NOTIFICATIONS_BROKEN.inc()

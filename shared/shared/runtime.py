@@ -12,6 +12,7 @@ from shared.db import Pool, transaction
 from shared.handlers import Handlers
 from shared.lease import Leases
 from shared.signing import Keyring
+from shared.urgent import Urgent
 from shared.work import C, Identity, Work
 
 
@@ -41,6 +42,10 @@ class Runtime(Generic[C]):
     keyring: Keyring
     work_concurrency: int
     wakes: Wakes = field(default_factory=Wakes)
+    urgent: Urgent[C] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.urgent = Urgent(self.identity, self.leases, self.work)
 
     @property
     def clock(self) -> Clock:
@@ -61,8 +66,10 @@ class Runtime(Generic[C]):
             if lane is not None:
                 await self.leases.guard(connection, *lane)
             work = Work(connection, self.identity, self.context, cause, holder, correlation_id, hint)
+            work.fence_of = self.leases.holds
             yield work
             await work.flush()
+        self.urgent.begin(work.at_once)
         self.wakes.relay.set()
         if work.has_marks:
             self.wakes.reconcile.set()

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from shared import metrics
+from shared import collector, metrics
 from shared.bus import Bus
 from shared.clock import Clock, Ids, SystemClock
 from shared.cloud import Cloud
@@ -85,6 +85,7 @@ class Service(Generic[C]):
         if self.firehose is not None:
             parts.append(("firehose", self.firehose.run()))
         self.tasks = {name: asyncio.create_task(part, name=name) for name, part in parts}
+        collector.settle()
         logger().info("service.started", http_port=await self.health.port(), mode=settings.mode)
 
     def _open_cloud(self) -> Cloud | None:
@@ -145,6 +146,8 @@ class Service(Generic[C]):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task], timeout=STOP_SECONDS)
+            if name == "firehose":
+                await self.runtime.urgent.stop()
         self.health.stop()
         await asyncio.wait([self.tasks["health"]], timeout=3)
         await self.runtime.leases.release()

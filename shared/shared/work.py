@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -52,6 +52,13 @@ SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::smallint[], $5::t
                      $8::text[], $9::timestamptz[])
 """
 
+_INTEND = """
+INSERT INTO intent (intent_id, key, step, marker, request_id, fence, state, sent_at)
+SELECT intent_id, key, step, marker, request_id, fence, 'sent', $7
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+     AS call (intent_id, key, step, marker, request_id, fence)
+"""
+
 _END_COMMAND = """
 UPDATE inbox SET state = $2, problems = $3, finished_at = $4
 WHERE message_id = $1 AND kind = 'command' AND state IN ('pending', 'held', 'waiting')
@@ -84,6 +91,21 @@ class Identity:
         return f"tresor/{self.service}"
 
 
+@dataclass(frozen=True)
+class AtOnce:
+    """A call that changes the cloud, decided in a transaction that tells of it, made when that has committed (I13)."""
+
+    intent_id: str
+    key: str
+    fence: int
+    step: str
+    marker: str
+    request_id: str
+    call: Callable[[str], Awaitable[str | None]]
+    settled: Callable[["Work[Any]", bool], Awaitable[None]]
+    traceparent: str | None
+
+
 @dataclass
 class Work(Generic[C]):
     """What a handler is given. Nothing that it does is seen by anybody before the commit."""
@@ -99,8 +121,12 @@ class Work(Generic[C]):
     hint: bool = False
     """Marks made here come from notifications or scans: they don't cut short the back-off of a key that keeps failing."""
     held: bool = False
+    fence_of: Callable[[int], int | None] = lambda _: None
+    """The fence of a bucket that this replica surely holds."""
+    at_once: list[AtOnce] = field(default_factory=list)
+    """What is called as soon as this has committed."""
     _told: list["_Told"] = field(default_factory=list)
-    _marked: dict[str, datetime] = field(default_factory=dict)
+    _marked: dict[str, "_Mark"] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
@@ -114,13 +140,37 @@ class Work(Generic[C]):
     def emit(self, *messages: Event | Command) -> None:
         """Tell these, in this order, once the transaction has committed. Commands are signed for their owner."""
         self._told.extend(
-            _Told(message, self._correlation(), self.cause.id if self.cause else None) for message in messages
+            _Told(message, self._correlation(), self.cause.id if self.cause else None, traceparent())
+            for message in messages
         )
 
     def reconcile(self, key: str, after_seconds: float = 0.0) -> None:
         """Have the key looked at, at the earliest after that long; marks of one key melt into one."""
         due = self.now + timedelta(seconds=after_seconds)
-        self._marked[key] = min(due, self._marked.get(key, due))
+        before = self._marked.get(key)
+        self._marked[key] = _Mark(min(due, before.due_at) if before else due, traceparent())
+
+    def call_at_once(
+        self,
+        key: str,
+        step: str,
+        marker: str,
+        call: Callable[[str], Awaitable[str | None]],
+        settled: Callable[["Work[Any]", bool], Awaitable[None]],
+    ) -> bool:
+        """Make a call that does once what it does twice as soon as this commits, ahead of any look at `key`.
+
+        `call` gets the request id to carry. `settled` is told, in the transaction that tells of the outcome, whether
+        it was made. False where another replica works on the key: then it is for that one to do. The key must be
+        marked as well, as this process may die before the call.
+        """
+        fence = self.fence_of(bucket_of(key))
+        if fence is None:
+            return False
+        self.at_once.append(
+            AtOnce(self.ids.uuid(), key, fence, step, marker, self.ids.request_id(), call, settled, traceparent())
+        )
+        return True
 
     def hold(self) -> None:
         """The command being handled isn't finished by this transaction; a later one says applied, rejected or failed."""
@@ -165,6 +215,12 @@ class Work(Generic[C]):
 
     async def flush(self) -> None:
         """Write the marks and the events; the last thing before the commit, as it locks the aggregates' numbers."""
+        if self.at_once:
+            columns = zip(
+                *((one.intent_id, one.key, one.step, one.marker, one.request_id, one.fence) for one in self.at_once),
+                strict=True,
+            )
+            await self.connection.execute(_INTEND, *(list(column) for column in columns), self.now)
         if self._marked:
             await mark_dirty(
                 self.connection, self._marked, now=self.now, hint=self.hint, correlation_id=self._correlation()
@@ -198,7 +254,7 @@ class Work(Generic[C]):
             "subject": message.aggregate,
             "time": now,
             "dataschema": f"tresor:{message.type}:{message.version}",
-            "traceparent": traceparent(),
+            "traceparent": told.traceparent,
             "correlationid": told.correlation_id or event_id,
             "causationid": told.causation_id,
             "data": message.model_dump(mode="json", by_alias=True),
@@ -226,11 +282,18 @@ class _Told:
     message: Message
     correlation_id: str | None
     causation_id: str | None
+    traceparent: str | None
+
+
+@dataclass(frozen=True)
+class _Mark:
+    due_at: datetime
+    traceparent: str | None
 
 
 async def mark_dirty(
     connection: Connection,
-    due: dict[str, datetime],
+    due: dict[str, _Mark],
     *,
     now: datetime,
     hint: bool = False,
@@ -239,15 +302,14 @@ async def mark_dirty(
     """Have the keys looked at, at their times."""
     keys = sorted(due)  # always in the same order, so that two transactions never lock crosswise
     buckets = [bucket_of(key) for key in keys]
-    parent = traceparent()
     count = len(keys)
     await connection.execute(
         _MARK,
         keys,
         buckets,
-        [due[key] for key in keys],
+        [due[key].due_at for key in keys],
         [now] * count,
-        [parent] * count,
+        [due[key].traceparent for key in keys],
         [correlation_id] * count,
         hint,
     )

@@ -47,6 +47,12 @@ class ServiceProcess:
                 stdout=log,
             )
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process
+        return self._process.pid
+
     async def kill(self) -> None:
         """kill -9."""
         if self._process and self._process.returncode is None:

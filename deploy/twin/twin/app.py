@@ -83,6 +83,10 @@ class Application:
             base_url=f"{self.cloud.base_url}/{first}",
             request_id=self.cloud.chance.request_id(),
         )
+        call = self.cloud.journal.arrived(
+            self.cloud.clock.seconds(), service.name, request.method, request.path, content
+        )
+        call.global_request_id = headers.get("x-openstack-request-id")
         faults = self.cloud.faults
         rule = faults.of_call(service.name, request.method, request.path) if faults.rules else None
         if rule is not None and rule.kind == "slow":
@@ -95,9 +99,11 @@ class Application:
             marks = publisher.marks()
             reply = self.handle(service, request)
             await publisher.caught_up(marks)
+        call.user_name = request.caller.user_name
         if rule is not None and rule.kind == "lost_response":
             await _abort(send)
             return
+        call.status = reply.status
         reply.headers = {**service.version_headers(request), **reply.headers}
         await _send(send, reply, request.method)
 

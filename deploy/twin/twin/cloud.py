@@ -1,5 +1,6 @@
 """The whole cloud: clock, chance, bus and the services, which find each other here."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from twin.core.caller import Caller, context_values
 from twin.core.chance import Chance
 from twin.core.clock import Clock
 from twin.core.faults import Faults
+from twin.core.journal import Journal
 from twin.core.service import Service
 from twin.glance.service import Glance
 from twin.ironic.service import Ironic
@@ -47,6 +49,7 @@ class Cloud:
         self.faults = Faults(self.settings.seed)
         self._held: dict[str, Notification] = {}
         self.requests = 0
+        self.journal = Journal()
         self.muted = True
         self.keystone = Keystone(self)
         self.glance = Glance(self)
@@ -111,16 +114,13 @@ class Cloud:
             orjson.dumps(payload, option=orjson.OPT_NON_STR_KEYS),
             context,
             priority,
+            emitted_at=self.clock.seconds(),
         )
         rule = self.faults.of_notification(service, event_type) if self.faults.rules else None
         if rule is None:
             self._send(notification)
         elif rule.kind == "doubled":
-            self._send(
-                Notification(
-                    exchange, topic, publisher_id, event_type, notification.payload, context, priority, copies=2
-                )
-            )
+            self._send(replace(notification, copies=2))
         elif rule.kind == "delayed":
             self.clock.later(rule.seconds, lambda: self._send(notification))
         elif rule.kind == "reordered":

@@ -37,11 +37,21 @@ class Control:
                 return Reply(200, self.state())
             if name == "notifications" and method == "GET":
                 return Reply(200, {"notifications": [one.as_document() for one in self._cloud.publisher.latest]})
+            if name == "requests" and method == "GET":
+                return self._requests(rest)
             if name == "flushed" and method == "GET":
                 return await self._flushed()
         except ApiError as error:
             return Reply(error.status, {"error": error.message})
-        return Reply(404, {"error": "faults, clock, reset, state, notifications, flushed"})
+        return Reply(404, {"error": "faults, clock, reset, state, notifications, requests, flushed"})
+
+    def _requests(self, rest: str) -> Reply:
+        """`/twin/requests[/<after>[/writes]]`: the calls after that number, or those of them that change something."""
+        after, _, which = rest.partition("/")
+        if (after and not after.isdecimal()) or which not in ("", "writes"):
+            return Reply(400, {"error": "requests, requests/<number>, requests/<number>/writes"})
+        found = self._cloud.journal.after(int(after or 0), writes_only=which == "writes")
+        return Reply(200, {"requests": found})
 
     def _faults(self, method: str, rule_id: str, document: Any) -> Reply:
         faults = self._cloud.faults

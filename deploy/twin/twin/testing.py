@@ -69,6 +69,12 @@ class RunningTwin:
         """Back to the seeded state."""
         self._call("POST", "reset")
 
+    def requests(self, after: int = 0, *, writes_only: bool = True) -> list[dict[str, Any]]:
+        """The calls that came in after that number, oldest first (see `twin.core.journal.Call`)."""
+        answer = self._call("GET", f"requests/{after}{'/writes' if writes_only else ''}")
+        found: list[dict[str, Any]] = answer["requests"]
+        return found
+
     def state(self) -> dict[str, Any]:
         """Counts of everything."""
         found: dict[str, Any] = self._call("GET", "state")

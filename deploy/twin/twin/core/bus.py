@@ -36,6 +36,8 @@ class Notification:
     context: bytes | None
     priority: str = "info"
     copies: int = 1
+    emitted_at: float = 0.0
+    """Seconds since the epoch, on the twin's clock."""
 
     def as_document(self) -> dict[str, Any]:
         """For the control API."""
@@ -44,6 +46,7 @@ class Notification:
             "routing_key": f"{self.topic}.{self.priority}",
             "publisher_id": self.publisher_id,
             "event_type": self.event_type,
+            "emitted_at": self.emitted_at,
             "payload": orjson.loads(self.payload),
             "context": orjson.loads(self.context) if self.context is not None else None,
         }

@@ -54,9 +54,9 @@ class ChangingCloud:
             lambda c: _send(c, "post", "/security-group-rules", {"security_group_rules": bodies}), request_id=request_id
         )
 
-    async def delete_rule(self, rule_id: str, *, request_id: str) -> None:
-        """Delete a rule; one that is gone is deleted. Raises CloudError."""
-        await self._delete(f"/security-group-rules/{rule_id}", request_id)
+    async def delete_rule(self, rule_id: str, *, request_id: str, urgent: bool = False) -> None:
+        """Delete a rule; one that is gone is deleted. `urgent`: ahead of any listing. Raises CloudError."""
+        await self._delete(f"/security-group-rules/{rule_id}", request_id, urgent=urgent)
 
     async def delete_group(self, group_id: str, *, request_id: str) -> None:
         """Delete a group with its rules; one that is gone is deleted. Raises CloudError; Conflict while it is used."""
@@ -73,9 +73,9 @@ class ChangingCloud:
             lambda c: _send(c, "put", f"/ports/{port_id}", {"port": body}, headers), request_id=request_id
         )
 
-    async def _delete(self, path: str, request_id: str) -> None:
+    async def _delete(self, path: str, request_id: str, *, urgent: bool = False) -> None:
         try:
-            await self._cloud.call(lambda c: _send(c, "delete", path, None), request_id=request_id)
+            await self._cloud.call(lambda c: _send(c, "delete", path, None), request_id=request_id, urgent=urgent)
         except NotFound:
             return
 

@@ -1,10 +1,12 @@
 """What every handler of the service is given, and the register that they are entered in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contracts import network_policy
 from contracts.site import Site
 from network_policy.cloud import PolicyCloud
+from network_policy.handlers.pace import Pace
+from network_policy.handlers.policies import Policies
 from shared.handlers import Handlers
 
 WHOLE_CLOUD = ":cloud"
@@ -19,6 +21,8 @@ class Context:
     cloud: PolicyCloud
     is_enforcing: bool
     scan_seconds: float
+    policies: Policies = field(default_factory=Policies, compare=False)
+    pace: Pace = field(default_factory=Pace, compare=False)
 
 
 handlers: Handlers[Context] = Handlers(network_policy)

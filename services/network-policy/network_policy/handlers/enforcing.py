@@ -1,6 +1,7 @@
 """One look at a workspace: observe, tell what drifted, repair, observe again, prove, tell what holds."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 
 from network_policy import store
@@ -9,10 +10,11 @@ from network_policy.domain.filters import Claim
 from network_policy.domain.proof import Prover, Verdict
 from network_policy.domain.sight import Sight, see
 from network_policy.domain.world import Group, Port, World
+from network_policy.handlers.afterwards import done, take_over, under_way, with_rules
 from network_policy.handlers.context import Context
 from network_policy.handlers.effects import Hand
 from network_policy.handlers.telling import Told, tell_drift, tell_outcome, tell_violation
-from network_policy.store import Known
+from network_policy.store import Known, PromptRepair
 from shared.handlers import Turn
 
 ROUNDS = 3
@@ -28,7 +30,8 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
     assert known.document is not None
     assert known.project_id is not None
     policy = compile_policy(known.document, turn.context.site)
-    told = Told.of(known)
+    async with turn.transaction() as tx:
+        told, repairs = await take_over(tx, known, Told.of(known))
     sight = first = await _look(turn, known, policy)
     hand = Hand(turn, known.workspace, known.project_id, {**known.group_ids, **sight.actual.group_ids})
     explaining: asyncio.Task[Verdict] | None = None
@@ -50,14 +53,28 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
         if explaining is not None:
             told = await _explain(turn, known, first, explaining, told)
     observed_at = turn.now
-    sight, verdict = await _prove(turn, known, policy, sight)
-    return await _conclude(turn, known, sight, verdict, told, observed_at)
+    proof = await _prove(turn, known, policy, sight, done(repairs))
+    pause = await _conclude(turn, known, proof, told, observed_at)
+    return CONFIRM_SECONDS if pause is None and under_way(repairs) else pause
+
+
+@dataclass(frozen=True)
+class _Proof:
+    sight: Sight
+    verdict: Verdict
+    before: tuple[Sight, Verdict] | None
+    """While the rules stood that were taken out at once."""
+    repairs: tuple[PromptRepair, ...]
 
 
 async def _conclude(
-    turn: Turn[Context], known: Known, sight: Sight, verdict: Verdict, told: Told, observed_at: datetime
+    turn: Turn[Context], known: Known, proof: _Proof, told: Told, observed_at: datetime
 ) -> float | None:
+    sight, verdict = proof.sight, proof.verdict
     async with turn.transaction() as tx:
+        if proof.before is not None:
+            told = await tell_violation(tx, known, *proof.before, told, repairing=True)
+            await store.explained(tx.connection, [each.rule_id for each in proof.repairs])
         # A look at a cloud in motion may see a port before its group: what nothing explains is looked at twice.
         confirmed = known.suspect or bool(told.violation)
         if not verdict.holds and confirmed:
@@ -113,16 +130,26 @@ async def _prove_nearby(turn: Turn[Context], known: Known, sight: Sight) -> Verd
     return await asyncio.to_thread(lambda: Prover(world, [sight.claim]).prove(known.workspace))
 
 
-async def _prove(turn: Turn[Context], known: Known, policy: Policy, sight: Sight) -> tuple[Sight, Verdict]:
+async def _prove(
+    turn: Turn[Context], known: Known, policy: Policy, sight: Sight, repairs: tuple[PromptRepair, ...]
+) -> _Proof:
     """The verdict: over all projects before the policy is called enforced, and while something is wrong."""
+    others: list[Claim] = []
     if known.was_enforced and not known.suspect and not known.violation:
-        return sight, await _prove_nearby(turn, known, sight)
-    world = await turn.context.cloud.whole_world()
-    async with turn.transaction() as tx:
-        everybody = await store.load_all(tx.connection)
-    sight = sight_of(known, policy, world.groups, world.ports)
-    claims = [sight.claim, *claims_of(turn.context, everybody, world, known.workspace)]
-    return sight, await asyncio.to_thread(lambda: Prover(world, claims).prove(known.workspace))
+        world = await _surroundings(turn, known, sight)
+    else:
+        world = await turn.context.cloud.whole_world()
+        async with turn.transaction() as tx:
+            everybody = await store.load_all(tx.connection)
+        sight = sight_of(known, policy, world.groups, world.ports)
+        others = claims_of(turn.context, everybody, world, known.workspace)
+    verdict = await asyncio.to_thread(lambda: Prover(world, [sight.claim, *others]).prove(known.workspace))
+    if not repairs:
+        return _Proof(sight, verdict, None, repairs)
+    former = with_rules(world, repairs)
+    seen = sight_of(known, policy, former.groups, former.ports)
+    found = await asyncio.to_thread(lambda: Prover(former, [seen.claim, *others]).prove(known.workspace))
+    return _Proof(sight, verdict, (seen, found), repairs)
 
 
 def claims_of(context: Context, everybody: tuple[Known, ...], world: World, without: str) -> list[Claim]:

@@ -7,6 +7,7 @@ from contracts.openstack.neutron import NetworkPayload, Port, RbacPolicy, Resour
 from network_policy import store
 from network_policy.domain.names import role_of_node
 from network_policy.handlers.context import WHOLE_CLOUD, Context, handlers
+from network_policy.handlers.prompt import repair_rules
 from network_policy.store import Known
 from shared.work import Work
 
@@ -20,9 +21,14 @@ async def on_policy_changed(seen: Notification, tx: Work[Context]) -> None:
     if seen.phase not in (None, "end") or await _is_own(seen, tx):
         return
     is_policy = seen.is_about("security_group", "security_group_rule", "rbac_policy")
+    is_new_rule = seen.is_about("security_group_rule.create")
+    repaired = await repair_rules(seen, tx) if is_new_rule else frozenset()
     for workspace in await _workspaces(seen, tx):
+        if workspace in repaired:
+            continue
         if is_policy:
             await _note(seen, workspace, tx)
+            tx.context.pace.hurry(workspace)
         tx.reconcile(workspace, 0.0 if is_policy else SETTLING_SECONDS)
 
 
@@ -37,6 +43,7 @@ async def on_port_changed(seen: Notification, tx: Work[Context]) -> None:
             tx.reconcile(workspace, SETTLING_SECONDS)
         else:
             await _note(seen, workspace, tx)
+            tx.context.pace.hurry(workspace)
             tx.reconcile(workspace)
 
 

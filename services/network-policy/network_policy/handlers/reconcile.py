@@ -7,12 +7,17 @@ from network_policy.handlers.scanning import scan_cloud
 from network_policy.handlers.withdrawing import withdraw
 from shared.handlers import Turn
 
+NOT_WORTH_WAITING_SECONDS = 0.02
+
 
 @handlers.reconcile
 async def reconcile(turn: Turn[Context]) -> float | None:
     """Observe, compare, repair, prove, tell."""
     if turn.key == WHOLE_CLOUD:
         return await scan_cloud(turn)
+    too_early_seconds = turn.context.pace.seconds_left(turn.key, turn.now)
+    if too_early_seconds > NOT_WORTH_WAITING_SECONDS:
+        return too_early_seconds
     async with turn.transaction() as tx:
         known = await store.load(tx.connection, turn.key)
     if known is None or known.state == "withdrawn":

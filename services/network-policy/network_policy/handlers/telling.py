@@ -52,8 +52,11 @@ async def tell_drift(tx: Work[Context], known: Known, sight: Sight, told: Told, 
     does not wait for that.
     """
     opened = dict(told.open_drift)
+    at_once = {each.drift for each in await store.prompt_repairs(tx.connection, known.workspace)}
     for drift in sight.drift:
         key = digest_of_drift(drift)
+        if key in at_once:
+            continue  # told when its notification was heard
         if key not in opened or (opened[key].gone_at and not opened[key].untold):
             opened[key] = OpenDrift(detected_at=tx.now, untold=drift)
     untold = {key: each.untold for key, each in opened.items() if each.untold is not None}
@@ -83,7 +86,7 @@ async def tell_drift(tx: Work[Context], known: Known, sight: Sight, told: Told, 
         for key, _ in items:
             opened[key] = opened[key].model_copy(update={"untold": None, "happened_at": change.happened_at})
     told = Told(opened, told.violation)
-    await _remember(tx, known, told, suspect=known.suspect)
+    await remember(tx, known, told, suspect=known.suspect)
     return told
 
 
@@ -117,7 +120,7 @@ async def tell_violation(
         )
     )
     told = Told(told.open_drift, digest)
-    await _remember(tx, known, told, suspect=known.suspect)
+    await remember(tx, known, told, suspect=known.suspect)
     return told
 
 
@@ -218,7 +221,8 @@ async def save_proof(tx: Work[Context], workspace: str, sight: Sight, verdict: V
     )
 
 
-async def _remember(tx: Work[Context], known: Known, told: Told, *, suspect: bool) -> None:
+async def remember(tx: Work[Context], known: Known, told: Told, *, suspect: bool) -> None:
+    """Keep what the others know."""
     await store.save_told(
         tx.connection,
         known.workspace,

@@ -80,3 +80,4 @@ async def change_of(connection: Connection, workspace: str, resource_ids: Iterab
 async def forget_changes(connection: Connection, now: datetime) -> None:
     """Forget what is too old to explain anything; the audit log keeps it."""
     await connection.execute("DELETE FROM seen_change WHERE seen_at < $1", now - KEPT)
+    await connection.execute("DELETE FROM prompt_repair WHERE detected_at < $1", now - KEPT)

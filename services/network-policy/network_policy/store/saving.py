@@ -75,7 +75,7 @@ async def emptied(connection: Connection, workspace: str, generation: int, proje
 
 async def withdrawn(connection: Connection, workspace: str) -> None:
     """Nothing of the workspace's policy is left in the cloud: forget what was in it."""
-    for table in ("role_group", "known_rule", "node_port", "seen_change"):
+    for table in ("role_group", "known_rule", "node_port", "seen_change", "prompt_repair"):
         await connection.execute(f"DELETE FROM {table} WHERE workspace = $1", workspace)  # noqa: S608  # our own names
     await connection.execute(
         "UPDATE workspace SET state = 'withdrawn', network_ids = '{}', networks_generation = NULL,"

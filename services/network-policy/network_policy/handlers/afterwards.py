@@ -1,0 +1,55 @@
+"""The look's part in what was repaired at once: what failed of it becomes the look's own, what worked is explained."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from network_policy import store
+from network_policy.domain.world import GroupRule, World
+from network_policy.handlers.context import Context
+from network_policy.handlers.telling import Told, remember
+from network_policy.store import Known, OpenDrift, PromptRepair
+from shared.work import Work
+
+LEFT_UNDONE_SECONDS = 2.0
+"""A call that has not ended by then was not made, or its outcome was not written down: the process died."""
+
+
+async def take_over(tx: Work[Context], known: Known, told: Told) -> tuple[Told, tuple[PromptRepair, ...]]:
+    """What was told and not repaired is open drift from here on. Returns it with the repairs that remain."""
+    repairs = await store.prompt_repairs(tx.connection, known.workspace)
+    left = [
+        each
+        for each in repairs
+        if each.repaired_at is None and (tx.now - each.detected_at).total_seconds() >= LEFT_UNDONE_SECONDS
+    ]
+    if not left:
+        return told, repairs
+    opened = {each.drift: OpenDrift(detected_at=each.detected_at, happened_at=each.happened_at) for each in left}
+    told = Told({**told.open_drift, **opened}, told.violation)
+    await remember(tx, known, told, suspect=known.suspect)
+    await store.forget_prompt(tx.connection, [each.rule_id for each in left])
+    return told, tuple(each for each in repairs if each not in left)
+
+
+def under_way(repairs: Iterable[PromptRepair]) -> bool:
+    """Whether some call has not ended."""
+    return any(each.repaired_at is None for each in repairs)
+
+
+def done(repairs: Iterable[PromptRepair]) -> tuple[PromptRepair, ...]:
+    """Those whose rules are gone: what they had made possible is to be explained."""
+    return tuple(each for each in repairs if each.repaired_at is not None)
+
+
+def with_rules(world: World, repairs: Iterable[PromptRepair]) -> World:
+    """The world as it was while the rules stood."""
+    rules: dict[str, list[GroupRule]] = {}
+    for each in repairs:
+        rules.setdefault(each.group_id, []).append(GroupRule(each.rule_id, each.group_id, each.rule))
+    groups = tuple(
+        replace(group, rules=tuple({each.id: each for each in (*group.rules, *rules[group.id])}.values()))
+        if group.id in rules
+        else group
+        for group in world.groups
+    )
+    return replace(world, groups=groups)
