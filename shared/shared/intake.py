@@ -24,6 +24,13 @@ from shared.work import C, Work, bucket_of
 ASK_AGAIN = timedelta(seconds=5)
 MAX_BATCH = 256
 
+_NEXT_HEARD = """
+INSERT INTO heard (producer, aggregate, sequence) SELECT $1::text, $2::text, $3::bigint
+WHERE $3 = 1 OR EXISTS (SELECT 1 FROM heard WHERE producer = $1 AND aggregate = $2)
+ON CONFLICT (producer, aggregate) DO UPDATE SET sequence = $3, asked_at = NULL WHERE heard.sequence = $3 - 1
+RETURNING 1
+"""
+
 
 @dataclass
 class Delivery:
@@ -160,19 +167,13 @@ class Intake(Generic[C]):
 
     async def _event(self, envelope: EventEnvelope, key: PublicKey, delivery: Delivery, work: Work[C]) -> None:
         producer = key.holder
-        heard = await self._heard(producer, envelope.subject, work)
-        if envelope.sequence <= heard:
-            metrics.MESSAGES_REPEATED.labels("event").inc()
+        if not await work.connection.fetchval(_NEXT_HEARD, producer, envelope.subject, envelope.sequence):
+            heard = await self._heard(producer, envelope.subject, work)
+            if envelope.sequence <= heard:
+                metrics.MESSAGES_REPEATED.labels("event").inc()
+            else:
+                await self._ask(producer, envelope.subject, heard + 1, envelope.sequence, work)
             return
-        if envelope.sequence > heard + 1:
-            await self._ask(producer, envelope.subject, heard + 1, envelope.sequence, work)
-            return
-        await work.connection.execute(
-            "UPDATE heard SET sequence = $3, asked_at = NULL WHERE producer = $1 AND aggregate = $2",
-            producer,
-            envelope.subject,
-            envelope.sequence,
-        )
         handlers = self._runtime.handlers
         if envelope.type in handlers.messages or handlers.every_event is not None:
             digest = hashlib.sha256(delivery.given.body).digest()

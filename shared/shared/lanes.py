@@ -135,6 +135,7 @@ class DecideLane(Generic[C]):
             await handler(message_type.model_validate(envelope.data), work)
             if issubclass(message_type, Command) and not work.held:
                 await work.applied(envelope.id)
+                return  # ended by that, or by its handler
         state = "held" if work.held else "done"
         await work.connection.execute(_DONE, row["source"], row["message_id"], state, None if work.held else work.now)
 
