@@ -17,6 +17,7 @@ from contracts.generate.compatibility import incompatibilities
 from contracts.generate.reference import document_page, messages_page
 from contracts.generate.schemas import schemas
 from contracts.generate.yaml_text import to_yaml
+from contracts.policy_tests import PolicyTests
 from contracts.site import Site
 from contracts.workspace import Workspace
 
@@ -34,6 +35,9 @@ def files() -> dict[str, str]:
     )
     made["docs/reference/site-file.md"] = document_page(
         Site, "The site file", "Schema: `contracts/schemas/site-file.json`."
+    )
+    made["docs/reference/policy-tests.md"] = document_page(
+        PolicyTests, "Policy tests", "Schema: `contracts/schemas/policy-tests.json`."
     )
     return made
 

@@ -1,4 +1,4 @@
-"""A JSON Schema (2020-12) for each message with its envelope, for the workspace document and for the site file."""
+"""A JSON Schema (2020-12) for each message with its envelope, and for what people write: documents, sites, policy tests."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,11 +8,12 @@ from pydantic import BaseModel
 from contracts.catalog import MESSAGES
 from contracts.envelope import Answer, Command, CommandEnvelope, Envelope, EventEnvelope, Message, OutboxHead, Query
 from contracts.generate import meanings
+from contracts.policy_tests import PolicyTests
 from contracts.site import Site
 from contracts.workspace import Workspace
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-DOCUMENTS: dict[str, type[BaseModel]] = {"workspace-document": Workspace, "site-file": Site}
+DOCUMENTS: dict[str, type[BaseModel]] = {"workspace-document": Workspace, "site-file": Site, "policy-tests": PolicyTests}
 """What people write by hand, by the name of its schema."""
 
 Schema = dict[str, Any]

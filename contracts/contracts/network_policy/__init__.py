@@ -1,7 +1,7 @@
 """What network-policy is asked and tells: groups and rules, the proof of isolation, drift and its repair."""
 
 from contracts.chassis import chassis_messages
-from contracts.network_policy import drift, isolation, policy, ports, quarantine
+from contracts.network_policy import drift, isolation, policy, policy_tests, ports, quarantine
 from contracts.network_policy.drift import DriftDetected, DriftRepaired, RuleDrift
 from contracts.network_policy.isolation import (
     IsolationProven,
@@ -12,6 +12,17 @@ from contracts.network_policy.isolation import (
     WorkspaceIsolation,
 )
 from contracts.network_policy.policy import PolicyEnforced, PolicyWithdrawn
+from contracts.network_policy.policy_tests import (
+    KeptPolicyTest,
+    PolicyTestFailed,
+    PolicyTestPassed,
+    PolicyTestResult,
+    PolicyTestsRun,
+    PolicyTestsShown,
+    PutPolicyTests,
+    RunPolicyTests,
+    ShowPolicyTests,
+)
 from contracts.network_policy.ports import (
     Duplicate,
     DuplicateFound,
@@ -42,6 +53,7 @@ MESSAGES = (
     *drift.MESSAGES,
     *quarantine.MESSAGES,
     *ports.MESSAGES,
+    *policy_tests.MESSAGES,
     *CHASSIS,
 )
 
@@ -61,11 +73,18 @@ __all__ = [
     "IsolationProven",
     "IsolationShown",
     "IsolationViolated",
+    "KeptPolicyTest",
     "ListDuplicates",
     "ListQuarantines",
     "Part",
     "PolicyEnforced",
+    "PolicyTestFailed",
+    "PolicyTestPassed",
+    "PolicyTestResult",
+    "PolicyTestsRun",
+    "PolicyTestsShown",
     "PolicyWithdrawn",
+    "PutPolicyTests",
     "Quarantine",
     "QuarantineWorkspace",
     "QuarantinesListed",
@@ -74,7 +93,9 @@ __all__ = [
     "RoleReach",
     "Rule",
     "RuleDrift",
+    "RunPolicyTests",
     "ShowIsolation",
+    "ShowPolicyTests",
     "SpuriousPort",
     "WorkspaceIsolation",
     "WorkspaceQuarantined",

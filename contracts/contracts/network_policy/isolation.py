@@ -73,6 +73,12 @@ class WorkspaceIsolation(Part):
     counterexamples: tuple[Counterexample, ...] = ()
     reach: tuple[RoleReach, ...] = ()
     """What is permitted, role by role; only when one workspace was asked for."""
+    quarantined: tuple[Text, ...] = ()
+    """What of it is in quarantine: nothing passes there, whatever is declared."""
+    from_outside: Annotated[str, StringConstraints(max_length=200)] = ""
+    """What may come in from beyond the workspace, as `tcp 22`; empty: nothing may."""
+    to_outside: Annotated[str, StringConstraints(max_length=200)] = ""
+    """What may go out beyond the workspace, its own networks' DHCP and metadata aside."""
 
 
 class IsolationShown(Answer):
@@ -83,6 +89,8 @@ class IsolationShown(Answer):
     workspaces: tuple[WorkspaceIsolation, ...]
     staleness_seconds: Annotated[float, Field(ge=0)]
     """The bound on the age of what the verdict rests on where OpenStack is silent: the scan's period."""
+    truncated: bool = False
+    """Whether there are more workspaces; ask again with `after` set to the last one of these."""
     assumptions: tuple[Text, ...] = ()
 
     example = {
@@ -109,6 +117,8 @@ class ShowIsolation(Query):
     answer = IsolationShown
 
     of: Identifier | None = None
+    after: Identifier | None = None
+    """Of all workspaces, only those whose names come after this one."""
 
     @property
     def aggregate(self) -> str:

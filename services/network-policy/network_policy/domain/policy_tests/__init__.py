@@ -1,0 +1,10 @@
+"""Policy tests: what must and what must not reach what, decided exactly over one world.
+
+ends: which ports and addresses an end of a test names · running: the tests, with a packet for each that fails ·
+checking: what is wrong with a test before any world is asked · saying: a rule and a packet in words
+"""
+
+from network_policy.domain.policy_tests.checking import problems
+from network_policy.domain.policy_tests.running import PolicyTester
+
+__all__ = ["PolicyTester", "problems"]
