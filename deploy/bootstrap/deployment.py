@@ -35,6 +35,9 @@ _CLOUDS: Final = """\
 clouds: {}
 """
 
+SIEM_FOLDER = "siem"
+"""Where security-monitor's container writes the SIEM's events: the only folder that it may write to."""
+
 
 def write_deployment(folder: Path, console: Console) -> None:
     """Make what is missing; what is there stays as it is, passwords above all."""
@@ -58,8 +61,10 @@ def write_deployment(folder: Path, console: Console) -> None:
     _kept(folder / "twin" / "twin_amqp_url", lambda: _amqp(ADMINISTRATOR, broker[ADMINISTRATOR], OPENSTACK_VHOST))
     _kept(folder / "site.yaml", lambda: _SITE, mode=0o644)
     _write_keys(folder)
+    siem = folder / SIEM_FOLDER
+    siem.mkdir(mode=0o750, exist_ok=True)
     if os.getuid() == 0:
-        for path in (path for name in (*SERVICES, "twin") for path in (folder / name).iterdir()):
+        for path in (siem, *(path for name in (*SERVICES, "twin") for path in (folder / name).iterdir())):
             os.chown(path, *_reader())
     _kept(folder / ".env", lambda: _variables(folder), mode=0o644)
     console.step(f"the deployment is in {folder}; next: docker compose --env-file {folder}/.env up --build")

@@ -52,6 +52,21 @@ def test_every_file_it_names_is_made_by_the_deployment(composed: dict[str, Any],
             assert (CHECKOUT / path).exists(), f"{kind} {name}: {path}"
 
 
+def test_only_security_monitor_writes_and_only_the_siems_events(composed: dict[str, Any], deployment: Path) -> None:
+    written = {
+        name: [mount for mount in entry.get("volumes", []) if isinstance(mount, dict)]
+        for name, entry in composed["services"].items()
+        if name in SERVICES
+    }
+    (mount,) = written.pop("security-monitor")
+    assert not any(written.values())
+    path = composed["services"]["security-monitor"]["environment"]["TRESOR_SIEM_PATH"]
+    assert Path(path).parent == Path(mount["target"])
+    folder = Path(re.sub(r"\$\{TRESOR_DEPLOYMENT:\?[^}]*\}", str(deployment), mount["source"]))
+    assert folder.is_dir()
+    assert folder.stat().st_mode & 0o007 == 0
+
+
 def test_everything_declared_is_used_and_the_other_way_round(composed: dict[str, Any]) -> None:
     for kind in ("secrets", "configs"):
         used = {entry["source"] for service in composed["services"].values() for entry in service.get(kind, [])}
