@@ -20,6 +20,8 @@ class Exit(IntEnum):
     """The broker can't be reached, or nobody answered in time. A command that was sent may still be applied."""
     NOT_PERMITTED = 6
     """The broker's user, or the key that signed, may not do this."""
+    NOT_JUDGED = 7
+    """`tresor audit` found nothing critical in what it could read, and there is more that it could not."""
     INTERRUPTED = 130
     """Ctrl-C. A command that was sent goes on."""
 

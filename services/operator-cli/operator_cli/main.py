@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from operator_cli import audit, events, findings, isolation, keys, watch, workspaces
+from operator_cli import audit, cloud_audit, events, findings, isolation, keys, watch, workspaces
 from operator_cli.exits import Exit, Stop
 from operator_cli.options import DocumentFile, Output, Timeout
 from operator_cli.printing import Form, tell_stop
@@ -26,6 +26,7 @@ app.command("watch")(watch.watch)
 app.command("events")(events.events)
 app.command("isolation")(isolation.isolation)
 app.command("findings")(findings.findings)
+app.command("audit")(cloud_audit.audit)
 
 
 @app.command("plan")

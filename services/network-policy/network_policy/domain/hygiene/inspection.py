@@ -9,10 +9,9 @@ from typing import Literal
 
 from network_policy.domain.hygiene.equality import overlaps, uncovered
 from network_policy.domain.hygiene.minimise import Least, minimise
-from network_policy.domain.hygiene.shape import ALL_KINDS, Piece, piece_of
+from network_policy.domain.hygiene.shape import Piece, piece_of
 from network_policy.domain.intervals import Interval, contains
 from network_policy.domain.names import DEFAULT_GROUP
-from network_policy.domain.packet import describe
 from network_policy.domain.rule import (
     ANYWHERE,
     PORT_PROTOCOLS,
@@ -141,7 +140,7 @@ class Inspection:
         empty = {group.id for group in self.world.address_groups if not group.prefixes}
         for each in rules:
             remote = each.rule.remote
-            if remote.kind is RemoteKind.GROUP and remote.value in self._group_ids | {group_id}:
+            if remote.kind is RemoteKind.GROUP and remote.value in self._group_ids and remote.value != group_id:
                 if not self._members.get(remote.value):
                     yield Remark("rule-without-members", group_id, (each.id,), f"group {remote.value} has no port")
             elif remote.kind is RemoteKind.ADDRESS_GROUP and remote.value in empty:
@@ -250,15 +249,3 @@ def opened_to_world(rules: Iterable[GroupRule], ethertype: Ethertype) -> list[tu
         if piece.far == WHOLE[ethertype]
         or uncovered(Piece(WHOLE[ethertype], piece.kinds), [other for _, other in wide], ethertype) is None
     ]
-
-
-def kinds_in_words(kinds: Interval) -> str:
-    """`every protocol`, `tcp 20–25`, `icmp`, for people."""
-    if kinds == ALL_KINDS:
-        return "every protocol"
-    number, low, high = kinds[0] >> 16, kinds[0] & 0xFFFF, kinds[1] & 0xFFFF
-    if (low, high) == (0, 0xFFFF):
-        return protocol_name(number)
-    if number not in PORT_PROTOCOLS or low == high:
-        return describe(kinds[0])
-    return f"{protocol_name(number)}/{max(low, 1)}-{high}"

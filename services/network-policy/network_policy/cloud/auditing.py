@@ -1,0 +1,146 @@
+"""A cloud read from end to end with GET alone. A list that can't be read is told with its reason, never left out.
+
+One request is not all reading: Neutron makes the caller's own project a default group when it lists groups.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from openstack.connection import Connection
+from openstack.exceptions import raise_from_response
+
+from network_policy.cloud import inventories, reading
+from network_policy.cloud.listing import everything
+from network_policy.domain.audit.inventory import Inventory, Part
+from network_policy.domain.world import World
+from shared.cloud import Cloud
+from shared.errors import CloudError
+
+Body = Mapping[str, Any]
+Progress = Callable[[str, int], None]
+"""Told what was read, and how much of it."""
+
+PAGE_SIZE = 1000
+MAX_PAGES = 10_000
+ATTACHMENTS_MICROVERSION = "3.27"
+"""Cinder's first with the attachments API."""
+ADMIN_ROLE = "admin"
+
+NEUTRON: tuple[tuple[Part, str, str], ...] = (
+    (Part.GROUPS, "/security-groups", "security_groups"),
+    (Part.PORTS, "/ports", "ports"),
+    (Part.NETWORKS, "/networks", "networks"),
+    (Part.SUBNETS, "/subnets", "subnets"),
+    (Part.ROUTERS, "/routers", "routers"),
+    (Part.FLOATING_IPS, "/floatingips", "floatingips"),
+    (Part.ADDRESS_GROUPS, "/address-groups", "address_groups"),
+    (Part.SHARINGS, "/rbac-policies", "rbac_policies"),
+    (Part.TRUNKS, "/trunks", "trunks"),
+    (Part.AGENTS, "/agents", "agents"),
+    (Part.DEFAULT_RULES, "/default-security-group-rules", "default_security_group_rules"),
+)
+OTHERS: tuple[tuple[Part, str, str, str, str], ...] = (
+    (Part.PROJECTS, "identity", "/projects", "projects", ""),
+    (Part.SERVERS, "compute", "/servers/detail?all_tenants=1", "servers", ""),
+    (Part.VOLUMES, "block_storage", "/volumes/detail?all_tenants=1", "volumes", ""),
+    (Part.ATTACHMENTS, "block_storage", "/attachments?all_tenants=1", "attachments", ATTACHMENTS_MICROVERSION),
+    (Part.IMAGES, "image", "/images", "images", ""),
+)
+
+
+class AuditingCloud:
+    """Reads what an audit looks at."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    async def inventory(
+        self, *, sees_everything: bool = False, progress: Progress = lambda words, count: None
+    ) -> Inventory:
+        """All that the account may read. Raises CloudError only when it can't log in.
+
+        `sees_everything`: the account's role reads every project, though it is not the administrator's.
+        """
+        account, roles = await self._cloud.call(_account)
+        bodies: dict[Part, tuple[Body, ...]] = {}
+        unread: dict[Part, str] = {}
+
+        async def read(part: Part, fetch: Callable[[Connection], tuple[Body, ...]]) -> None:
+            try:
+                bodies[part] = await self._cloud.call(fetch)
+            except CloudError as error:
+                bodies[part], unread[part] = (), _words(error)
+                progress(f"{part.value}: {unread[part]}", 0)
+            else:
+                progress(part.value, len(bodies[part]))
+
+        def neutron(path: str, key: str) -> Callable[[Connection], tuple[Body, ...]]:
+            return lambda connection: everything(connection, path, key, dict)
+
+        def other(proxy: str, path: str, key: str, microversion: str) -> Callable[[Connection], tuple[Body, ...]]:
+            return lambda connection: tuple(_pages(getattr(connection, proxy), path, key, microversion))
+
+        await asyncio.gather(
+            *(read(part, neutron(path, key)) for part, path, key in NEUTRON),
+            *(read(part, other(*rest)) for part, *rest in OTHERS),
+        )
+        return inventories.inventory(
+            bodies,
+            unread,
+            world=_world(bodies, is_whole=sees_everything or ADMIN_ROLE in roles),
+            account=account,
+        )
+
+
+def _world(bodies: Mapping[Part, tuple[Body, ...]], *, is_whole: bool) -> World:
+    return World(
+        groups=tuple(reading.group(body) for body in bodies[Part.GROUPS]),
+        ports=tuple(reading.port(body) for body in bodies[Part.PORTS]),
+        networks=tuple(reading.network(body) for body in bodies[Part.NETWORKS]),
+        subnets=tuple(reading.subnet(body) for body in bodies[Part.SUBNETS]),
+        routers=tuple(reading.router(body) for body in bodies[Part.ROUTERS]),
+        floating_ips=tuple(reading.floating_ip(body) for body in bodies[Part.FLOATING_IPS]),
+        address_groups=tuple(reading.address_group(body) for body in bodies[Part.ADDRESS_GROUPS]),
+        sharings=tuple(reading.sharing(body) for body in bodies[Part.SHARINGS]),
+        whole=is_whole,
+    )
+
+
+def _account(connection: Connection) -> tuple[str, frozenset[str]]:
+    auth: Any = connection.session.auth
+    access = auth.get_access(connection.session)
+    roles = frozenset(str(each) for each in access.role_names)
+    where = f"project {access.project_name}" if access.project_name else "the whole system"
+    return f"{access.username} in {where}, roles {', '.join(sorted(roles))}", roles
+
+
+def _words(error: CloudError) -> str:
+    status = getattr(error, "status", None)
+    said = " ".join(str(error).split())[:200] or type(error).__name__
+    return f"HTTP {status}: {said}" if status else said
+
+
+def _pages(proxy: Any, path: str, key: str, microversion: str) -> Iterator[Body]:
+    """A collection of Nova, Cinder, Glance or Keystone, page by page. A page that fails fails the list."""
+    parts = urlsplit(path)
+    query = [*parse_qsl(parts.query), *([] if key == "projects" else [("limit", str(PAGE_SIZE))])]
+    for _ in range(MAX_PAGES):
+        response = proxy.get(parts.path, params=query, **({"microversion": microversion} if microversion else {}))
+        raise_from_response(response)
+        body = response.json()
+        yield from (dict(each) for each in body[key])
+        following = _next(body, key)
+        if not following or not body[key]:
+            return
+        query = parse_qsl(urlsplit(following).query)
+
+
+def _next(body: Body, key: str) -> str:
+    for link in body.get(f"{key}_links") or ():
+        if link.get("rel") == "next":
+            return str(link["href"])
+    links = body.get("links")
+    in_links = links.get("next") if isinstance(links, Mapping) else None
+    return str(body.get("next") or in_links or "")

@@ -1,0 +1,1 @@
+"""What is wrong with a cloud that nobody prepared: kinds of findings over what was read of it."""

@@ -1,0 +1,141 @@
+"""The audit's judgement on inventories that no twin would hold, and its matrix against every pair of ports."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from network_policy.domain.audit.finding import Severity
+from network_policy.domain.audit.inventory import Agent, Attachment, Image, Inventory, Part, Server, Volume
+from network_policy.domain.audit.kinds import KINDS
+from network_policy.domain.audit.matrix import OUTSIDE
+from network_policy.domain.audit.report import Report, audit
+from network_policy.domain.audit.services import ADMIN, admin_services, kinds_in_words
+from network_policy.domain.audit.subject import Expected, Subject
+from network_policy.domain.intervals import EMPTY, Intervals, normalise, union
+from network_policy.domain.rule import ETHERTYPES, read_rule
+from network_policy.domain.world import Group, GroupRule, Network, Port, World
+from tests.network_policy.test_proof_by_brute_force import worlds
+
+Wanted = dict[tuple[str, str], dict[str, Intervals]]
+RULE = read_rule(direction="ingress", ethertype="IPv4", protocol="tcp", port_range_min=22, port_range_max=22)
+
+
+def told(inventory: Inventory, expected: Expected | None = None) -> dict[str, list[Severity]]:
+    found: dict[str, list[Severity]] = {}
+    for finding in audit(inventory, expected or Expected()).findings:
+        found.setdefault(finding.kind.name, []).append(finding.severity)
+    return found
+
+
+def test_linux_bridges_and_agents_that_are_away() -> None:
+    agents = (
+        Agent("a", "Linux bridge agent", "h1"),
+        Agent("b", "Open vSwitch agent", "h2", is_hybrid=True),
+        Agent("c", "OVN Controller agent", "h3", is_alive=False),
+    )
+    found = told(Inventory(World(), agents=agents))
+    assert found == {"agent-linuxbridge": [Severity.HIGH, Severity.LOW], "agent-down": [Severity.MEDIUM]}
+
+
+def test_an_unclear_rule_is_a_finding_and_takes_part_in_nothing_else() -> None:
+    group = Group("g", "g", "p", (GroupRule("r", "g", RULE),))
+    ports = (Port("x", "x", "p", "n", ("10.0.0.1",), group_ids=("g",)),)
+    world = World(groups=(group,), ports=ports, networks=(Network("n", "n", "p"),))
+    found = told(Inventory(world, unclear_rules={"r": "'10.0.0.0/99' is no prefix"}))
+    assert found == {"rule-unclear": [Severity.HIGH]}
+    assert "world-open-admin" in told(Inventory(world))
+
+
+def test_volumes_that_two_believe_to_have() -> None:
+    servers = tuple(Server(each, each, "p", volumes) for each, volumes in (("s1", ("v1", "v2", "v3")), ("s2", ("v3",))))
+    volumes = (
+        Volume("v1", "p", "in-use"),
+        Volume("v2", "p", "in-use"),
+        Volume("v3", "p", "in-use"),
+        Volume("v4", "p", "in-use"),
+    )
+    attachments = (
+        Attachment("a1", "v1", "s1", "attached"),
+        Attachment("a3", "v3", "s1", "attached"),
+        Attachment("a4", "v4", "gone", "attached"),
+        Attachment("a5", "v1", "s9", "reserved"),
+    )
+    report = audit(Inventory(World(), servers=servers, volumes=volumes, attachments=attachments), Expected())
+    found = {(each.found.resource_id, each.severity) for each in report.findings}
+    assert found == {("v2", Severity.HIGH), ("v3", Severity.CRITICAL), ("v4", Severity.HIGH)}
+    shared = tuple(replace(each, is_multiattach=each.id == "v3") for each in volumes)
+    report = audit(Inventory(World(), servers=servers, volumes=shared, attachments=attachments), Expected())
+    assert ("v3", Severity.HIGH) in {(each.found.resource_id, each.severity) for each in report.findings}
+
+
+def test_formats_that_the_site_expects() -> None:
+    images = (
+        Image("i", "i", "p", "iso", "private"),
+        Image("j", "j", "p", "qcow2", "public"),
+        Image("k", "k", "p", "", "private"),
+    )
+    inventory = Inventory(World(), images=images)
+    assert told(inventory) == {"image-format": [Severity.MEDIUM]}
+    assert told(inventory, Expected(image_formats=frozenset({"iso", "qcow2"}))) == {}
+
+
+@pytest.mark.parametrize("part", list(Part))
+def test_every_list_that_is_missing_leaves_kinds_unjudged(part: Part) -> None:
+    """None of them comes to an answer on a list that was not read."""
+    report = audit(Inventory(World(), unread={part: "HTTP 403"}, is_whole=True), Expected())
+    unjudged = {each.what.partition(":")[0] for each in report.unread}
+    depending = {kind.name for kind in KINDS if part in kind.needs}
+    assert depending, part
+    assert depending <= unjudged
+    assert all("HTTP 403" in each.why or each.what == "the matrix of projects" for each in report.unread)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(worlds())
+def test_the_matrix_holds_what_every_pair_of_ports_holds(world: World) -> None:
+    """Worked out by classes of ports; asked here pair by pair."""
+    subject = Subject(Inventory(world), Expected())
+    cells: dict[tuple[str, str], tuple[Intervals, Intervals]] = {}
+    for cell in subject.matrix.cells:
+        ends = (cell.source, cell.target)
+        known = cells.get(ends, (EMPTY, EMPTY))
+        cells[ends] = (union(known[0], cell.ipv4), union(known[1], cell.ipv6))
+    ports, ask = subject.tenant_ports, subject.reachability
+    wanted: Wanted = {}
+    for ethertype in ETHERTYPES:
+        for source in ports:
+            passing = normalise(box.traffic for box in ask.to_outside(source.id, ethertype))
+            _add(wanted, (source.project_id, OUTSIDE), ethertype, passing)
+            passing = normalise(box.traffic for box in ask.from_outside(source.id, ethertype))
+            _add(wanted, (OUTSIDE, source.project_id), ethertype, passing)
+            for target in ports:
+                if source.id != target.id:
+                    _add(
+                        wanted,
+                        (source.project_id, target.project_id),
+                        ethertype,
+                        ask.between(source.id, target.id, ethertype),
+                    )
+    assert cells == {ends: (found.get("IPv4", EMPTY), found.get("IPv6", EMPTY)) for ends, found in wanted.items()}
+
+
+def _add(wanted: Wanted, ends: tuple[str, str], ethertype: str, passing: Intervals) -> None:
+    if passing:
+        known = wanted.setdefault(ends, {})
+        known[ethertype] = union(known.get(ethertype, EMPTY), passing)
+
+
+def test_words() -> None:
+    assert admin_services(ADMIN) == ["every one of them"]
+    assert admin_services(((6 * 65536 + 22, 6 * 65536 + 23),)) == ["SSH", "telnet"]
+    assert kinds_in_words(((6 * 65536, 6 * 65536 + 65535),)) == "tcp"
+    assert kinds_in_words(((6 * 65536 + 22, 6 * 65536 + 25), (17 * 65536 + 53, 17 * 65536 + 53))) == "tcp 22-25; udp 53"
+    assert kinds_in_words(()) == "nothing"
+
+
+def test_the_report_counts_the_worst_first() -> None:
+    report: Report = audit(Inventory(World()), Expected())
+    assert list(report.counts) == ["critical", "high", "medium", "low", "informational"]
+    assert not report.critical
+    assert all(each.by_nature or each.what == "other projects" for each in report.not_judged)
