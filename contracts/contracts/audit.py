@@ -13,6 +13,10 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 FORMAT = "tresor-audit-1"
+OPENSTACK = "openstack"
+TRESOR = "tresor"
+STREAMS = (OPENSTACK, TRESOR)
+"""OpenStack's notifications, and everything that Tresor's own services say."""
 FIRST_LINK = bytes(32)
 """What stands before the first row's link."""
 
@@ -158,7 +162,7 @@ def read_export(lines: Iterable[str]) -> Iterator[Row | Head]:
 
 
 def verify_export(lines: Iterable[str]) -> tuple[int, dict[str, Head], Break | None]:
-    """Verify an export: how many rows it has, where each stream ends, and the first break."""
+    """Verify a whole export: how many rows it has, where each stream ends, and the first break."""
     heads: dict[str, Head] = {}
     ends: dict[str, Head] = {}
     count = 0
@@ -171,8 +175,11 @@ def verify_export(lines: Iterable[str]) -> tuple[int, dict[str, Head], Break | N
         if found := verify([item], after=ends.get(item.stream)):
             return count, ends, found
         ends[item.stream] = Head(item.stream, item.position, item.link)
-    for stream, head in heads.items():
-        if found := verify([], head, after=ends.get(stream)):
+    for stream in sorted({*STREAMS, *ends}):
+        if stream not in heads:
+            end = ends[stream].position if stream in ends else 0
+            return count, ends, Break(end + 1, f"the export is cut: no line says where stream {stream!r} ends")
+        if found := verify([], heads[stream], after=ends.get(stream)):
             return count, ends, found
     return count, ends, None
 

@@ -11,8 +11,7 @@ import asyncpg
 import orjson
 import uvloop
 
-from contracts.audit import Entry
-from security_monitor.domain.chain import OPENSTACK
+from contracts.audit import OPENSTACK, Entry
 from security_monitor.handlers.notifications import entry_of
 from security_monitor.store import audit
 from shared import collector

@@ -21,6 +21,7 @@ from contracts.audit import (
     verify_export,
 )
 
+EMPTY_TRESOR = head_line(Head("tresor", 0, FIRST_LINK))
 BEGIN = datetime(2026, 11, 21, 10, 0, 0, 123457, tzinfo=UTC)
 
 
@@ -114,7 +115,7 @@ def test_a_line_feed_in_a_name_is_refused() -> None:
 
 
 def test_an_export_is_verified_from_its_lines_alone() -> None:
-    lines = [*map(export_line, ROWS), head_line(HEAD)]
+    lines = [*map(export_line, ROWS), head_line(HEAD), EMPTY_TRESOR]
     rows, ends, found = verify_export(lines)
     assert (rows, ends["openstack"].position, found) == (12, 12, None)
     assert all("\n" not in line for line in lines)
@@ -123,16 +124,25 @@ def test_an_export_is_verified_from_its_lines_alone() -> None:
         said["body"] = said["body"].replace("n", "m")
         assert verify_export([*lines[:index], json.dumps(said), *lines[index + 1 :]])[2] is not None
         assert verify_export([*lines[:index], *lines[index + 1 :]])[2] is not None
-    cut = verify_export([*lines[:10], lines[-1]])[2]
+    cut = verify_export([*lines[:10], *lines[12:]])[2]
     assert cut is not None
     assert "end at 10" in cut.reason
+
+
+@pytest.mark.parametrize("kept", range(14))
+def test_an_export_that_is_cut_anywhere_is_found(kept: int) -> None:
+    lines = [*map(export_line, ROWS), head_line(HEAD), EMPTY_TRESOR]
+    assert verify_export(lines)[2] is None
+    found = verify_export(lines[:kept])[2]
+    assert found is not None
+    assert "cut" in found.reason
 
 
 def test_a_body_that_is_no_text_survives_the_export() -> None:
     body = bytes(range(256))
     link = link_of(FIRST_LINK, "openstack", 1, microseconds(BEGIN), entry(1, body=body, occurred_at=None))
     row = Row("openstack", 1, BEGIN, entry(1, body=body, occurred_at=None), link)
-    assert verify_export([export_line(row)])[2] is None
+    assert verify_export([export_line(row), head_line(Head("openstack", 1, link)), EMPTY_TRESOR])[2] is None
 
 
 @pytest.mark.parametrize("line", ["{", "5", "[]", "null", '{"format":"tresor-audit-1"}', '{"format":"other"}', '"x"'])

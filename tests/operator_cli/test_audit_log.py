@@ -26,9 +26,9 @@ def export(rows: int) -> list[str]:
             False,
             b"{}",
         )
-        link = link_of(link, "site", position, microseconds(at), entry)
-        lines.append(export_line(Row("site", position, at, entry, link)))
-    return [*lines, head_line(Head("site", rows, link))]
+        link = link_of(link, "tresor", position, microseconds(at), entry)
+        lines.append(export_line(Row("tresor", position, at, entry, link)))
+    return [*lines, head_line(Head("openstack", 0, FIRST_LINK)), head_line(Head("tresor", rows, link))]
 
 
 async def test_a_whole_log_verifies_and_each_change_shows(tresor: Tresor, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ async def test_a_whole_log_verifies_and_each_change_shows(tresor: Tresor, tmp_pa
         ([*lines[:7], changed, *lines[8:]], 8),
         ([*lines[:7], *lines[8:]], 8),
         ([*lines[:7], lines[8], lines[7], *lines[9:]], 8),
-        ([*lines[:15], lines[-1]], 16),
+        ([*lines[:15], *lines[20:]], 16),
     ):
         path.write_text("\n".join(broken))
         ended = await tresor("audit-log", "verify", str(path))

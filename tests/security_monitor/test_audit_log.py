@@ -8,8 +8,7 @@ import asyncpg
 import pytest
 
 from bootstrap.leases import PrivateDatabaseLease
-from contracts.audit import Entry, Row, verify, verify_export
-from security_monitor.domain.chain import OPENSTACK, TRESOR
+from contracts.audit import OPENSTACK, TRESOR, Entry, Row, verify, verify_export
 from security_monitor.handlers.notifications import entry_of
 from security_monitor.store import audit
 from shared.clock import SystemClock

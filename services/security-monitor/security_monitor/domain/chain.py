@@ -6,10 +6,6 @@ from hashlib import sha256
 
 from contracts.audit import Entry, Head, Row, link_of, microseconds
 
-OPENSTACK = "openstack"
-TRESOR = "tresor"
-STREAMS = (OPENSTACK, TRESOR)
-
 
 def identity_of(entry: Entry) -> bytes:
     """What makes two deliveries the same message: its id and who published it, whatever the topic or the body."""

@@ -1,8 +1,8 @@
 """Every event of every service: into the audit log, and some of them findings."""
 
+from contracts.audit import TRESOR
 from contracts.envelope import Envelope
 from contracts.security_monitor import FindingRaised, FindingResolved
-from security_monitor.domain.chain import TRESOR
 from security_monitor.domain.entries import entry_of_message
 from security_monitor.domain.findings import Resolution, from_message
 from security_monitor.handlers.register import Context, handlers

@@ -3,10 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 
-from contracts.audit import Entry
+from contracts.audit import OPENSTACK, Entry
 from contracts.security_monitor import CHASSIS, FindingRaised
 from security_monitor.domain import findings
-from security_monitor.domain.chain import OPENSTACK
 from security_monitor.handlers.register import Context, handlers
 from security_monitor.store import audit
 from security_monitor.store import findings as finding_store

@@ -2,9 +2,8 @@
 
 import hashlib
 
-from contracts.audit import Break, Head, verify
+from contracts.audit import STREAMS, Break, Head, verify
 from contracts.security_monitor import AuditHead, FindingList, ListFindings, ShowAudit
-from security_monitor.domain.chain import STREAMS
 from security_monitor.handlers.register import Context, handlers
 from security_monitor.store import audit
 from security_monitor.store import findings as finding_store

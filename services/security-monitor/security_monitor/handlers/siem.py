@@ -5,8 +5,7 @@ import json
 
 import orjson
 
-from contracts.audit import Row
-from security_monitor.domain.chain import OPENSTACK, STREAMS
+from contracts.audit import OPENSTACK, STREAMS, Row
 from security_monitor.domain.ocsf import event_of_message, event_of_notification
 from security_monitor.handlers.register import Context, handlers
 from security_monitor.store import audit, siem_file

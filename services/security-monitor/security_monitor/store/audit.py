@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
-from contracts.audit import Entry, Head, Row, export_line, head_line
-from security_monitor.domain.chain import STREAMS, extend, first_of_each
+from contracts.audit import STREAMS, Entry, Head, Row, export_line, head_line
+from security_monitor.domain.chain import extend, first_of_each
 from shared.db import Connection
 
 COLUMNS = (
