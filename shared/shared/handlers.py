@@ -1,6 +1,6 @@
 """What a service does about which message: the register that its `handlers` room fills and the chassis reads."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +63,12 @@ class Turn(Protocol[C]):
         names whom it is for, when the key does not. `repeatable`: made twice it does what it does once, as deletes do, so
         that an unknown outcome need not be waited for. Raises what `call` raises, and Unsettled.
         """
+        ...
+
+    async def effects(
+        self, step: str, calls: Mapping[str, Callable[[str], Awaitable[str | None]]], *, workspace: str | None = None
+    ) -> dict[str, Exception]:
+        """Make many repeatable calls of one kind side by side, by their markers. Returns the failures by marker."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The reconcile lane: keys that were marked, each looked at by one lane at a time, until what is, is what should be."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,6 +11,7 @@ from shared import metrics
 from shared.clock import Clock, Ids
 from shared.db import INTERRUPTED, LOST, transaction
 from shared.effects import make_effect
+from shared.effects_together import make_effects
 from shared.errors import LeaseLost, Transient, Unsettled
 from shared.runtime import Runtime, wait
 from shared.telemetry import cleaned, logger, span
@@ -86,6 +87,12 @@ class LaneTurn(Generic[C]):
         return await make_effect(
             self, message, step, marker, call, find=find, workspace=workspace or self.key, repeatable=repeatable
         )
+
+    async def effects(
+        self, step: str, calls: Mapping[str, Callable[[str], Awaitable[str | None]]], *, workspace: str | None = None
+    ) -> dict[str, Exception]:
+        message = self._runtime.handlers.chassis.effect
+        return await make_effects(self, message, step, calls, workspace=workspace or self.key)
 
 
 class ReconcileLane(Generic[C]):

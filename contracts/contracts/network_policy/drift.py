@@ -23,8 +23,10 @@ class RuleDrift(Part):
         "port-unprotected",
         "port-address-pairs",
         "port-trusted",
+        "floating-ip-attached",
     ]
-    """`port-trusted`: a node's port calls itself `network:…`, so that Neutron would not filter it (CVE-2015-5240)."""
+    """`port-trusted`: a node's port calls itself `network:…`, so that Neutron would not filter it (CVE-2015-5240).
+    `floating-ip-attached`: to a port in quarantine."""
     group_id: ResourceId | None = None
     role: Identifier | None = None
     rule_id: ResourceId | None = None

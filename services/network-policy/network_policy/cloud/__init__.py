@@ -1,10 +1,11 @@
 """The only room that talks to Neutron: reads its state as values of the domain, and makes single changes."""
 
 from network_policy.cloud.changing import ChangingCloud
+from network_policy.cloud.custody import CustodyCloud
 from network_policy.cloud.observing import ObservingCloud
 
 
-class PolicyCloud(ObservingCloud, ChangingCloud):
+class PolicyCloud(ObservingCloud, ChangingCloud, CustodyCloud):
     """Neutron, as network-policy uses it."""
 
 

@@ -37,21 +37,21 @@ class ChangingCloud:
         """A stateful group in the project. Returns its id. Raises CloudError."""
         body = {"name": name, "description": description, "project_id": project_id}
         made = await self._cloud.call(
-            lambda c: _send(c, "post", "/security-groups", {"security_group": body}), request_id=request_id
+            lambda c: send(c, "post", "/security-groups", {"security_group": body}), request_id=request_id
         )
         return str(made["security_group"]["id"])
 
     async def tag_group(self, group_id: str, tag: str, *, request_id: str) -> None:
         """Put a tag on a group, for people who look at it. Raises CloudError."""
         await self._cloud.call(
-            lambda c: _send(c, "put", f"/security-groups/{group_id}/tags/{tag}", None), request_id=request_id
+            lambda c: send(c, "put", f"/security-groups/{group_id}/tags/{tag}", None), request_id=request_id
         )
 
     async def create_rules(self, group_id: str, project_id: str, rules: Iterable[Rule], *, request_id: str) -> None:
         """All of the rules in one call, all or none. Raises CloudError; Conflict when one of them exists."""
         bodies = [rule_body(group_id, project_id, rule) for rule in rules]
         await self._cloud.call(
-            lambda c: _send(c, "post", "/security-group-rules", {"security_group_rules": bodies}), request_id=request_id
+            lambda c: send(c, "post", "/security-group-rules", {"security_group_rules": bodies}), request_id=request_id
         )
 
     async def delete_rule(self, rule_id: str, *, request_id: str, urgent: bool = False) -> None:
@@ -70,23 +70,24 @@ class ChangingCloud:
         body = {"port_security_enabled": True, "security_groups": sorted(group_ids), "allowed_address_pairs": []}
         headers = {"If-Match": f"revision_number={revision}"}
         await self._cloud.call(
-            lambda c: _send(c, "put", f"/ports/{port_id}", {"port": body}, headers), request_id=request_id
+            lambda c: send(c, "put", f"/ports/{port_id}", {"port": body}, headers), request_id=request_id
         )
 
     async def _delete(self, path: str, request_id: str, *, urgent: bool = False) -> None:
         try:
-            await self._cloud.call(lambda c: _send(c, "delete", path, None), request_id=request_id, urgent=urgent)
+            await self._cloud.call(lambda c: send(c, "delete", path, None), request_id=request_id, urgent=urgent)
         except NotFound:
             return
 
 
-def _send(
+def send(
     connection: Connection,
     method: str,
     path: str,
     body: Mapping[str, Any] | None,
     headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
+    """What Neutron answers to one write."""
     # The proxy's own retries are off: a write is made once (I2), and its caller decides what a failure means.
     response = connection.network.request(
         path, method.upper(), json=body, headers=dict(headers or {}), connect_retries=0, status_code_retries=0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from contracts.network_policy import Rule as ToldRule
 from contracts.network_policy import RuleDrift
 from network_policy.domain.compile import Policy
+from network_policy.domain.confinement import QUARANTINE, UNCONFINED, Confinement, told_role
 from network_policy.domain.names import role_of_node
 from network_policy.domain.plan import Enclosure, surplus
 from network_policy.domain.rule import RemoteKind, Rule, neutron_protocol
@@ -18,6 +19,7 @@ class Nodes:
 
     port_roles: Mapping[str, str]
     server_ids: frozenset[str] = frozenset()
+    confined: Confinement = UNCONFINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,16 @@ def group_drift(policy: Policy, actual: Enclosure, known_rules: Mapping[str, tup
     ids = actual.group_ids
     for role in sorted(policy.roles):
         if role not in actual.managed:
-            yield RuleDrift(change="group-missing", role=role)
+            yield RuleDrift(change="group-missing", role=told_role(role))
             continue
         group = actual.managed[role]
         for each in surplus(policy, actual, role):
             yield RuleDrift(
-                change="rule-added", group_id=group.id, role=role, rule_id=each.id, rule=told_rule(each.rule, ids)
+                change="rule-added",
+                group_id=group.id,
+                role=told_role(role),
+                rule_id=each.id,
+                rule=told_rule(each.rule, ids),
             )
         present = {each.id for each in group.rules}
         for rule in sorted(policy.roles[role] - {actual.symbolic(each.rule) for each in group.rules}, key=Rule.key):
@@ -76,10 +82,16 @@ def group_drift(policy: Policy, actual: Enclosure, known_rules: Mapping[str, tup
         yield RuleDrift(change="group-unmanaged", group_id=group.id)
 
 
-def role_of(policy: Policy, port: Port, nodes: Nodes) -> str | None:
+def declared_role_of(policy: Policy, port: Port, nodes: Nodes) -> str | None:
     """The port's role: as recorded when its node became active, before that by its name."""
     recorded = nodes.port_roles.get(port.id)
     return recorded or role_of_node(policy.workspace, frozenset(policy.roles), port.name)
+
+
+def role_of(policy: Policy, port: Port, nodes: Nodes) -> str | None:
+    """What the port is to be treated as: its declared role, or QUARANTINE."""
+    role = declared_role_of(policy, port, nodes)
+    return QUARANTINE if nodes.confined and nodes.confined.covers(port, role) else role
 
 
 def is_node_port(policy: Policy, port: Port, nodes: Nodes) -> bool:
@@ -99,16 +111,16 @@ def port_drift(
             continue
         role = role_of(policy, port, nodes)
         if port.is_trusted:
-            yield RuleDrift(change="port-trusted", role=role, port_id=port.id), None
+            yield RuleDrift(change="port-trusted", role=told_role(role), port_id=port.id), None
             continue
         group = actual.managed.get(role) if role else actual.default
         if group is None:
             continue
         repair = ProtectPort(port.id, (group.id,), port.revision)
         if not port.port_security:
-            yield RuleDrift(change="port-unprotected", role=role, port_id=port.id), repair
+            yield RuleDrift(change="port-unprotected", role=told_role(role), port_id=port.id), repair
         elif port.group_ids != (group.id,):
             other = next((each for each in port.group_ids if each != group.id), None)
-            yield RuleDrift(change="port-regrouped", role=role, port_id=port.id, group_id=other), repair
+            yield RuleDrift(change="port-regrouped", role=told_role(role), port_id=port.id, group_id=other), repair
         elif port.address_pairs:
-            yield RuleDrift(change="port-address-pairs", role=role, port_id=port.id), repair
+            yield RuleDrift(change="port-address-pairs", role=told_role(role), port_id=port.id), repair

@@ -7,12 +7,14 @@ DEFAULT_GROUP = "default"
 
 
 def group_name(workspace: str, role: str) -> str:
-    """The security group of a role."""
-    return f"tresor-{workspace}-{role}"
+    """The security group of a role; quarantine's, whose role begins with a colon, can't be any role's."""
+    return f"tresor-{workspace}{role}" if role.startswith(":") else f"tresor-{workspace}-{role}"
 
 
 def group_description(workspace: str, role: str) -> str:
     """What a person who finds the group in Neutron should know of it."""
+    if role.startswith(":"):
+        return f"Quarantine of workspace {workspace}: nothing in, nothing out. Kept by Tresor: all rules are removed."
     return f"Role {role} of workspace {workspace}. Kept by Tresor: other rules are removed."
 
 

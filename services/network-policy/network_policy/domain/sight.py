@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from contracts.network_policy import RuleDrift
 from network_policy.domain.compile import Policy
+from network_policy.domain.confinement import UNCONFINED, Confinement, confine
 from network_policy.domain.drift import Nodes, ProtectPort, group_drift, port_drift, role_of
 from network_policy.domain.filters import Claim
 from network_policy.domain.plan import Enclosure, Step, enclose, plan
@@ -26,6 +27,7 @@ class Sight:
     repairs: tuple[ProtectPort, ...]
     steps: tuple[Step, ...]
     claim: Claim
+    confined: Confinement = UNCONFINED
 
     @property
     def todo(self) -> tuple[ProtectPort | Step, ...]:
@@ -37,6 +39,11 @@ class Sight:
         """By role; the project's default group under ''."""
         default = {"": self.actual.default.id} if self.actual.default else {}
         return {**self.actual.group_ids, **default, **{role: group.id for role, group in self.actual.retired.items()}}
+
+    @property
+    def birth_groups(self) -> dict[str, str]:
+        """The group that new nodes of each role are to be born in: its own, or quarantine's."""
+        return self.confined.births(self.actual.group_ids)
 
     @property
     def rules(self) -> tuple[GroupRule, ...]:
@@ -61,6 +68,7 @@ def see(
     nodes: Nodes,
 ) -> Sight:
     """What the workspace's project looks like, among the groups and ports that were listed."""
+    policy = confine(policy, nodes.confined)
     actual = enclose(policy, project_id, groups, recorded_groups)
     on_ports = tuple(port_drift(policy, project_id, actual, ports, nodes))
     roles = {
@@ -79,6 +87,7 @@ def see(
         repairs=tuple(repair for _, repair in on_ports if repair is not None),
         steps=plan(policy, actual),
         claim=Claim(policy.workspace, project_id, policy, actual.group_ids, roles),
+        confined=nodes.confined,
     )
 
 

@@ -2,10 +2,11 @@
 
 lifecycle: the provisioner's events · hints: OpenStack's notifications and the timers · queries: the isolation shown ·
 reconcile: one look at a workspace, by way of `enforcing` (groups, drift, proof) or `withdrawing`, or at the whole cloud
-(`scanning`) · `effects`: single calls · `telling`: what the others are told of a look
+(`scanning`) · `effects`: single calls · `telling`: what the others are told of a look · quarantines, quarantining,
+releasing: nothing in, nothing out, on command
 """
 
-from network_policy.handlers import hints, lifecycle, queries, reconcile
+from network_policy.handlers import hints, lifecycle, quarantines, queries, reconcile
 from network_policy.handlers.context import Context, handlers
 
-__all__ = ["Context", "handlers", "hints", "lifecycle", "queries", "reconcile"]
+__all__ = ["Context", "handlers", "hints", "lifecycle", "quarantines", "queries", "reconcile"]

@@ -21,6 +21,8 @@ class Context:
     cloud: PolicyCloud
     is_enforcing: bool
     scan_seconds: float
+    quarantine_down_seconds: float = 180.0
+    """How long ports in quarantine are out of service, so that flows die that were there before."""
     policies: Policies = field(default_factory=Policies, compare=False)
     pace: Pace = field(default_factory=Pace, compare=False)
 

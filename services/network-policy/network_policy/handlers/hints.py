@@ -69,6 +69,8 @@ def _ports(seen: Notification) -> tuple[Port, ...]:
 
 def _is_in_order(port: Port, known: Known) -> bool:
     """Whether the port, as told, is in its role's group alone, filtered, with no address but its own."""
+    if known.nodes.confined:
+        return False  # where a quarantine is in force, a port in its role's group may be an escape
     if (port.device_owner or "").startswith("network:"):
         return port.id not in known.nodes.port_roles and port.device_id not in known.nodes.server_ids
     roles = frozenset(known.group_ids)

@@ -2,7 +2,15 @@
 
 import json
 
-from contracts.network_policy import Counterexample, IsolationShown, RoleReach, ShowIsolation, WorkspaceIsolation
+from contracts.network_policy import (
+    Counterexample,
+    IsolationShown,
+    Quarantine,
+    RoleReach,
+    ShowIsolation,
+    WorkspaceIsolation,
+)
+from network_policy import store
 from network_policy.handlers.context import Context, handlers
 from shared.work import Work
 
@@ -20,6 +28,9 @@ async def show_isolation(query: ShowIsolation, tx: Work[Context]) -> IsolationSh
         query.of,
         MAX_SHOWN,
     )
+    quarantined: dict[str, list[Quarantine]] = {}
+    for held in await store.list_quarantines(tx.connection, query.of, ended=False, limit=MAX_SHOWN):
+        quarantined.setdefault(held.workspace, []).append(held)
     shown: list[WorkspaceIsolation] = []
     assumptions: dict[str, None] = {}
     for row in rows:
@@ -41,11 +52,19 @@ async def show_isolation(query: ShowIsolation, tx: Work[Context]) -> IsolationSh
                 ports=row["port_count"],
                 counterexamples=tuple(counterexamples),
                 reach=tuple(reach),
+                quarantined=tuple(map(_quarantine_words, quarantined.get(row["workspace"], ()))),
             )
         )
     return IsolationShown(
         workspaces=tuple(shown), staleness_seconds=bound_seconds(tx.context), assumptions=tuple(assumptions)
     )
+
+
+def _quarantine_words(held: Quarantine) -> str:
+    what = f"role {held.role}" if held.role else f"node {held.node}" if held.node else "the whole workspace"
+    ports = "1 port" if held.ports == 1 else f"{held.ports} ports"
+    since = held.cut_at or held.ordered_at
+    return f"{what}: {ports} since {since:%Y-%m-%d %H:%M:%S} UTC, by {held.holder}: {held.reason}"
 
 
 def bound_seconds(context: Context) -> float:

@@ -3,6 +3,7 @@
 from network_policy import store
 from network_policy.handlers.context import WHOLE_CLOUD, Context, handlers
 from network_policy.handlers.enforcing import enforce
+from network_policy.handlers.quarantining import keep_confined
 from network_policy.handlers.scanning import scan_cloud
 from network_policy.handlers.withdrawing import withdraw
 from shared.handlers import Turn
@@ -26,4 +27,4 @@ async def reconcile(turn: Turn[Context]) -> float | None:
         return await withdraw(turn, known)
     if not known.is_ready_to_enforce:
         return None
-    return await enforce(turn, known)
+    return await keep_confined(turn, known, enforce)

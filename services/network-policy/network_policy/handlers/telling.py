@@ -143,7 +143,7 @@ async def tell_outcome(
                 )
             )
             told = Told(told.open_drift, "")
-        groups = sight.actual.group_ids
+        groups = sight.birth_groups
         is_news = enforced_generation != known.generation or dict(enforced_groups) != groups
         if is_news and not sight.todo and known.state == "declared":
             tx.emit(

@@ -4,6 +4,7 @@ from contracts.network_policy import PolicyWithdrawn
 from network_policy import store
 from network_policy.handlers.context import Context
 from network_policy.handlers.effects import Hand
+from network_policy.handlers.quarantining import end_quarantines
 from network_policy.store import Known
 from shared.errors import Conflict, NotFound
 from shared.handlers import Turn
@@ -23,6 +24,7 @@ async def withdraw(turn: Turn[Context], known: Known) -> float | None:
             except Conflict:
                 return IN_USE_SECONDS  # a port is still going, or another group's rule names it
     async with turn.transaction() as tx:
+        await end_quarantines(tx, known)
         await store.withdrawn(tx.connection, known.workspace)
         tx.emit(PolicyWithdrawn(workspace=known.workspace, generation=known.generation))
     return None

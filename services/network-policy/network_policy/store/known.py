@@ -12,6 +12,7 @@ from contracts.network_policy import RuleDrift
 from contracts.workspace import Workspace
 from network_policy.domain.drift import Nodes
 from network_policy.domain.rule import Remote, RemoteKind, Rule
+from network_policy.store.quarantines import Held, confinement, open_quarantines
 from shared.db import Connection
 
 State = Literal["declared", "deleting", "emptied", "withdrawn"]
@@ -57,6 +58,8 @@ class Known:
     rules: Mapping[str, tuple[str, Rule]] = field(default_factory=dict)
     """Group and rule by id, as last seen."""
     nodes: Nodes = field(default_factory=lambda: Nodes({}))
+    quarantines: tuple[Held, ...] = ()
+    """Those that have not ended."""
 
     @property
     def is_ready_to_enforce(self) -> bool:
@@ -81,7 +84,11 @@ def rule_from_json(text: str) -> Rule:
     return Rule(**fields, remote=Remote(RemoteKind(remote["kind"]), remote["value"]))
 
 
-_WORKSPACES = "SELECT * FROM workspace WHERE workspace = ANY($1) OR ($1 IS NULL AND state IN ('declared', 'deleting'))"
+_WORKSPACES = """
+SELECT *, ARRAY(SELECT quarantine_id FROM workspace_quarantine AS q
+                WHERE q.workspace = workspace.workspace AND q.state <> 'released') AS quarantine_ids
+FROM workspace WHERE workspace = ANY($1) OR ($1 IS NULL AND state IN ('declared', 'deleting'))
+"""
 
 
 async def load(connection: Connection, workspace: str) -> Known | None:
@@ -109,6 +116,9 @@ async def _load(connection: Connection, names: list[str] | None) -> tuple[Known,
     for row in await connection.fetch("SELECT * FROM node_port WHERE workspace = ANY($1)", wanted):
         ports.setdefault(row["workspace"], {})[row["port_id"]] = row["role"]
         servers.setdefault(row["workspace"], set()).add(row["server_id"])
+    held = {
+        row["workspace"]: await open_quarantines(connection, row["workspace"]) for row in rows if row["quarantine_ids"]
+    }
     return tuple(
         Known(
             workspace=(name := row["workspace"]),
@@ -127,7 +137,8 @@ async def _load(connection: Connection, names: list[str] | None) -> tuple[Known,
             group_ids={role: group_id for role, group_id in groups.get(name, {}).items() if role},
             default_group_id=groups.get(name, {}).get(""),
             rules=rules.get(name, {}),
-            nodes=Nodes(ports.get(name, {}), frozenset(servers.get(name, ()))),
+            nodes=Nodes(ports.get(name, {}), frozenset(servers.get(name, ())), confinement(held.get(name, ()))),
+            quarantines=held.get(name, ()),
         )
         for row in rows
     )
