@@ -153,6 +153,8 @@ _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
         f"isolation violated: {m.counterexamples[0].why}" + (f" (and {m.more} more)" if m.more else ""), good=False
     ),
     network_policy.IsolationProven: lambda m: Sentence(f"isolation proven again, proof {m.proof[7:19]}…", good=True),
+    network_policy.PolicyTestFailed: lambda m: Sentence(f"policy test '{m.test}' failed: {m.reason}", good=False),
+    network_policy.PolicyTestPassed: lambda m: Sentence(f"policy test '{m.test}' holds again", good=True),
     network_policy.DriftDetected: _drift,
     network_policy.DriftRepaired: _repaired,
     storage.StorageReady: _storage,

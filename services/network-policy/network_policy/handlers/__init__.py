@@ -6,7 +6,7 @@ reconcile: one look at a workspace, by way of `enforcing` (groups, drift, proof)
 releasing: nothing in, nothing out, on command
 """
 
-from network_policy.handlers import hints, lifecycle, quarantines, queries, reconcile
+from network_policy.handlers import hints, lifecycle, policy_testing, quarantines, queries, reconcile
 from network_policy.handlers.context import Context, handlers
 
-__all__ = ["Context", "handlers", "hints", "lifecycle", "quarantines", "queries", "reconcile"]
+__all__ = ["Context", "handlers", "hints", "lifecycle", "policy_testing", "quarantines", "queries", "reconcile"]

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
+from contracts.network_policy import PolicyTestResult
 from network_policy import store
 from network_policy.domain.compile import Policy, compile_policy
 from network_policy.domain.filters import Claim
@@ -13,6 +14,7 @@ from network_policy.domain.world import Group, Port, World
 from network_policy.handlers.afterwards import done, take_over, under_way, with_rules
 from network_policy.handlers.context import Context
 from network_policy.handlers.effects import Hand
+from network_policy.handlers.policy_testing import Judge, tell_tests
 from network_policy.handlers.telling import Told, tell_drift, tell_outcome, tell_violation
 from network_policy.store import Known, PromptRepair
 from shared.handlers import Turn
@@ -54,7 +56,8 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
             told = await _explain(turn, known, first, explaining, told)
     observed_at = turn.now
     proof = await _prove(turn, known, policy, sight, done(repairs))
-    pause = await _conclude(turn, known, proof, told, observed_at)
+    tested = await Judge(turn.context, proof.world, proof.claims).results(known)
+    pause = await _conclude(turn, known, proof, tested, told, observed_at)
     return CONFIRM_SECONDS if pause is None and under_way(repairs) else pause
 
 
@@ -65,10 +68,17 @@ class _Proof:
     before: tuple[Sight, Verdict] | None
     """While the rules stood that were taken out at once."""
     repairs: tuple[PromptRepair, ...]
+    world: World
+    claims: tuple[Claim, ...]
 
 
 async def _conclude(
-    turn: Turn[Context], known: Known, proof: _Proof, told: Told, observed_at: datetime
+    turn: Turn[Context],
+    known: Known,
+    proof: _Proof,
+    tested: tuple[PolicyTestResult, ...],
+    told: Told,
+    observed_at: datetime,
 ) -> float | None:
     sight, verdict = proof.sight, proof.verdict
     async with turn.transaction() as tx:
@@ -81,10 +91,13 @@ async def _conclude(
             repairing = turn.context.is_enforcing and bool(sight.todo)
             told = await tell_violation(tx, known, sight, verdict, told, repairing=repairing)
         told = await tell_outcome(tx, known, sight, verdict, told, observed_at=observed_at)
+        is_unsure = await tell_tests(tx, known, tested, observed_at)
     if turn.context.is_enforcing and sight.todo:
         return CONFIRM_SECONDS
     if not verdict.holds:
         return STILL_VIOLATED_SECONDS if confirmed else CONFIRM_SECONDS
+    if is_unsure:
+        return CONFIRM_SECONDS
     return WAITING_SECONDS if told.is_waiting else None
 
 
@@ -143,13 +156,14 @@ async def _prove(
             everybody = await store.load_all(tx.connection)
         sight = sight_of(known, policy, world.groups, world.ports)
         others = claims_of(turn.context, everybody, world, known.workspace)
-    verdict = await asyncio.to_thread(lambda: Prover(world, [sight.claim, *others]).prove(known.workspace))
+    claims = (sight.claim, *others)
+    verdict = await asyncio.to_thread(lambda: Prover(world, claims).prove(known.workspace))
     if not repairs:
-        return _Proof(sight, verdict, None, repairs)
+        return _Proof(sight, verdict, None, repairs, world, claims)
     former = with_rules(world, repairs)
     seen = sight_of(known, policy, former.groups, former.ports)
     found = await asyncio.to_thread(lambda: Prover(former, [seen.claim, *others]).prove(known.workspace))
-    return _Proof(sight, verdict, (seen, found), repairs)
+    return _Proof(sight, verdict, (seen, found), repairs, world, claims)
 
 
 def claims_of(context: Context, everybody: tuple[Known, ...], world: World, without: str) -> list[Claim]:

@@ -11,10 +11,13 @@ from contracts.network_policy import (
     WorkspaceIsolation,
 )
 from network_policy import store
+from contracts.workspace import Workspace
+from network_policy.domain.beyond import from_outside, to_outside
 from network_policy.handlers.context import Context, handlers
 from shared.work import Work
 
-MAX_SHOWN = 500
+MAX_SHOWN = 250
+"""Of one answer, which has to fit into a message; the asker goes on after the last one."""
 _STALE_SCANS = 4
 """After so many periods without a look, what was proven is no longer known."""
 
@@ -24,21 +27,23 @@ async def show_isolation(query: ShowIsolation, tx: Work[Context]) -> IsolationSh
     """The verdict of each workspace, with the bound on its age; one without a recent look is unknown."""
     rows = await tx.connection.fetch(
         "SELECT * FROM workspace WHERE state <> 'withdrawn' AND ($1::text IS NULL OR workspace = $1)"
-        " ORDER BY workspace LIMIT $2",
+        " AND ($2::text IS NULL OR workspace > $2) ORDER BY workspace LIMIT $3",
         query.of,
-        MAX_SHOWN,
+        query.after,
+        MAX_SHOWN + 1,
     )
     quarantined: dict[str, list[Quarantine]] = {}
     for held in await store.list_quarantines(tx.connection, query.of, ended=False, limit=MAX_SHOWN):
         quarantined.setdefault(held.workspace, []).append(held)
     shown: list[WorkspaceIsolation] = []
     assumptions: dict[str, None] = {}
-    for row in rows:
+    for row in rows[:MAX_SHOWN]:
         observed = row["observed_at"]
         age = (tx.now - observed).total_seconds() if observed else None
         is_known = age is not None and age <= _STALE_SCANS * tx.context.scan_seconds
         counterexamples = [Counterexample.model_validate(each) for each in json.loads(row["counterexamples"])]
-        reach = [RoleReach.model_validate(each) for each in json.loads(row["reach"])] if query.of else []
+        reach = [RoleReach.model_validate(each) for each in json.loads(row["reach"])]
+        document = Workspace.model_validate_json(row["document"]) if row["document"] else None
         assumptions |= dict.fromkeys(json.loads(row["assumptions"]))
         shown.append(
             WorkspaceIsolation(
@@ -51,12 +56,17 @@ async def show_isolation(query: ShowIsolation, tx: Work[Context]) -> IsolationSh
                 rules=row["rule_count"],
                 ports=row["port_count"],
                 counterexamples=tuple(counterexamples),
-                reach=tuple(reach),
+                reach=tuple(reach) if query.of else (),
+                from_outside=from_outside(reach),
+                to_outside=to_outside(reach, document),
                 quarantined=tuple(map(_quarantine_words, quarantined.get(row["workspace"], ()))),
             )
         )
     return IsolationShown(
-        workspaces=tuple(shown), staleness_seconds=bound_seconds(tx.context), assumptions=tuple(assumptions)
+        workspaces=tuple(shown),
+        staleness_seconds=bound_seconds(tx.context),
+        truncated=len(rows) > MAX_SHOWN,
+        assumptions=tuple(assumptions),
     )
 
 

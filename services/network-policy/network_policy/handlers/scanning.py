@@ -8,6 +8,7 @@ from network_policy.domain.proof import Prover, Verdict
 from network_policy.domain.sight import Sight, digest_of_drift
 from network_policy.handlers.context import Context
 from network_policy.handlers.enforcing import sight_of
+from network_policy.handlers.policy_testing import Judge, tell_tests
 from network_policy.handlers.telling import save_proof
 from network_policy.store import Known
 from shared.handlers import Turn
@@ -27,9 +28,15 @@ async def scan_cloud(turn: Turn[Context]) -> float | None:
         if known.document is not None
     ]
     prover = await asyncio.to_thread(Prover, world, [sight.claim for _, sight in sights])
+    judge = Judge(turn.context, world, [sight.claim for _, sight in sights])
     for known, sight in sights:
         verdict = await asyncio.to_thread(prover.prove, known.workspace)
+        tested = await judge.results(known)
         async with turn.transaction() as tx:
+            if await tell_tests(tx, known, tested, observed_at):
+                # The second look has to be at all projects too.
+                await store.set_suspect(tx.connection, known.workspace)
+                tx.reconcile(known.workspace)
             if not verdict.holds and not known.violation:
                 await store.set_suspect(tx.connection, known.workspace)
             if needs_a_look(known, sight, verdict, is_enforcing=turn.context.is_enforcing):

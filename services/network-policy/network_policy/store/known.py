@@ -9,9 +9,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from contracts.network_policy import RuleDrift
+from contracts.policy_tests import PolicyTest
 from contracts.workspace import Workspace
 from network_policy.domain.drift import Nodes
 from network_policy.domain.rule import Remote, RemoteKind, Rule
+from network_policy.store.policy_tests import tests_from_json
 from network_policy.store.quarantines import Held, confinement, open_quarantines
 from shared.db import Connection
 
@@ -58,6 +60,8 @@ class Known:
     rules: Mapping[str, tuple[str, Rule]] = field(default_factory=dict)
     """Group and rule by id, as last seen."""
     nodes: Nodes = field(default_factory=lambda: Nodes({}))
+    tests: tuple[PolicyTest, ...] = ()
+    """What must hold beside the document."""
     quarantines: tuple[Held, ...] = ()
     """Those that have not ended."""
 
@@ -134,6 +138,7 @@ async def _load(connection: Connection, names: list[str] | None) -> tuple[Known,
             violation=row["violation"],
             suspect=row["suspect"],
             observed_at=row["observed_at"],
+            tests=tests_from_json(row["policy_tests"]),
             group_ids={role: group_id for role, group_id in groups.get(name, {}).items() if role},
             default_group_id=groups.get(name, {}).get(""),
             rules=rules.get(name, {}),

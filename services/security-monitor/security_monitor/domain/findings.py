@@ -46,12 +46,16 @@ def from_message(envelope: Envelope) -> Finding | Resolution | None:
     if kind == "network-policy.isolation.proven":
         return Resolution((ISOLATION_VIOLATED, POLICY_DRIFT), workspace, envelope.time)
     if kind == "provisioner.workspace.deleted":
-        return Resolution((POLICY_DRIFT, ISOLATION_VIOLATED, network.QUARANTINED), workspace, envelope.time)
+        ended = (POLICY_DRIFT, ISOLATION_VIOLATED, network.QUARANTINED, network.POLICY_TEST_FAILED)
+        return Resolution(ended, workspace, envelope.time)
     if kind == "network-policy.workspace.released":
         return Resolution((network.QUARANTINED,), workspace, envelope.time, key_of(envelope.data.get("quarantine_id")))
     if kind == "network-policy.duplicate.resolved":
         mac = key_of(envelope.data.get("mac_address"))
         return Resolution((network.DUPLICATE_PORTS, network.MAC_FLAP), workspace, envelope.time, mac)
+    if kind == "network-policy.policy-test.passed":
+        test = network.key_of_test(envelope.data.get("test"))
+        return Resolution((network.POLICY_TEST_FAILED,), workspace, envelope.time, test)
     made = _MADE.get(kind) or next((make for suffix, make in _MADE_BY_SUFFIX if kind.endswith(suffix)), None)
     return made(envelope, workspace) if made else None
 
@@ -176,6 +180,7 @@ _MADE: dict[str, Maker] = {
     "network-policy.isolation.violated": _violated,
     "network-policy.workspace.quarantined": network.quarantined,
     "network-policy.duplicate.found": network.duplicate,
+    "network-policy.policy-test.failed": network.policy_test,
 }
 _MADE_BY_SUFFIX: tuple[tuple[str, Maker], ...] = (
     (".command.rejected", _rejected),

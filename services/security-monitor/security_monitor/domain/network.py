@@ -1,4 +1,6 @@
-"""What network-policy tells beside drift: quarantines, and ports that say the same MAC address."""
+"""What network-policy tells beside drift: quarantines, ports that say the same MAC address, policy tests that fail."""
+
+import hashlib
 
 from contracts.envelope import Envelope
 from contracts.security_monitor import Finding
@@ -7,6 +9,7 @@ from security_monitor.domain.making import finding_of, said
 QUARANTINED = "workspace-quarantined"
 DUPLICATE_PORTS = "duplicate-ports"
 MAC_FLAP = "mac-flap"
+POLICY_TEST_FAILED = "policy-test-failed"
 
 
 def quarantined(envelope: Envelope, workspace: str) -> Finding:
@@ -46,3 +49,22 @@ def duplicate(envelope: Envelope, workspace: str) -> Finding:
         mend=f"tresor ports remove {spurious[0].get('port_id')}" if spurious else "tresor ports duplicates",
         key=mac,
     )
+
+
+def policy_test(envelope: Envelope, workspace: str) -> Finding:
+    name = str(envelope.data.get("test"))
+    return finding_of(
+        envelope,
+        workspace,
+        rule=POLICY_TEST_FAILED,
+        severity="high",
+        title=f"Policy test '{name}' of {workspace} failed",
+        cause=envelope.data.get("reason") or "no reason was given",
+        mend=f"tresor policy kept {workspace}",
+        key=key_of_test(name),
+    )
+
+
+def key_of_test(name: object) -> str:
+    """What a policy test's finding is known by: its name may be any words, an id may not."""
+    return hashlib.sha256(str(name).encode()).hexdigest()[:16]
