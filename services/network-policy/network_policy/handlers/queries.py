@@ -10,8 +10,8 @@ from contracts.network_policy import (
     ShowIsolation,
     WorkspaceIsolation,
 )
-from network_policy import store
 from contracts.workspace import Workspace
+from network_policy import store
 from network_policy.domain.beyond import from_outside, to_outside
 from network_policy.handlers.context import Context, handlers
 from shared.work import Work
