@@ -9,6 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.console import Lacking
+
+_PROC = Path("/proc")
+
 
 @dataclass(frozen=True)
 class Process:
@@ -21,7 +25,7 @@ class Process:
     def of(cls, pid: int) -> "Process | None":
         """The process with that id; None when there is none, or it is only waiting to be reaped."""
         try:
-            text = Path(f"/proc/{pid}/stat").read_text()
+            text = (_PROC / str(pid) / "stat").read_text()
         except OSError:
             return None
         fields = text.rpartition(")")[2].split()
@@ -50,7 +54,7 @@ class Process:
     def children(self) -> list["Process"]:
         """Every process below this one, all generations."""
         parents: dict[int, list[int]] = {}
-        for entry in Path("/proc").iterdir():
+        for entry in _PROC.iterdir():
             if not entry.name.isdigit():
                 continue
             try:
@@ -102,7 +106,13 @@ def wait_gone(processes: Sequence[Process], seconds: float) -> bool:
 def spawn(
     command: Sequence[str | Path], environment: Mapping[str, str], log_path: Path, folder: Path | None = None
 ) -> Process:
-    """Start a process of its own session, with its output appended to a log. Raises OSError when it can't start."""
+    """Start a process of its own session, with its output appended to a log.
+
+    Raises OSError when it can't start, and Lacking where the kernel's list of processes is not to be seen: nothing is
+    started that could not be found again.
+    """
+    if not (_PROC / "self" / "stat").exists():
+        raise Lacking(f"{_PROC} is not mounted here; mount it: mount -t proc proc /proc")
     with log_path.open("ab") as log:
         child = subprocess.Popen(
             [str(word) for word in command],

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.console import Lacking
 from bootstrap.processes import Process, spawn, wait_gone
 
 FAMILY = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); time.sleep(60)"
@@ -73,3 +74,11 @@ def test_one_that_will_not_end_is_killed(tmp_path: Path) -> None:
 def test_a_missing_program_is_told(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no-such-program"):
         spawn([tmp_path / "no-such-program"], os.environ, tmp_path / "log")
+
+
+def test_nothing_is_started_that_could_not_be_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootstrap.processes._PROC", tmp_path)
+    began = tmp_path / "began"
+    with pytest.raises(Lacking, match="not mounted"):
+        spawn(["touch", began], os.environ, tmp_path / "log")
+    assert not began.exists()

@@ -124,7 +124,7 @@ class Firehose:
         finally:
             stopping.cancel()
             taking.cancel()
-            await asyncio.wait({taking})
+            await asyncio.gather(taking, return_exceptions=True)
             self._reader = None
             await reader.close()
 
