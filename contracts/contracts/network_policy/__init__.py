@@ -1,8 +1,9 @@
 """What network-policy is asked and tells: groups and rules, the proof of isolation, drift and its repair."""
 
 from contracts.chassis import chassis_messages
-from contracts.network_policy import drift, isolation, policy, policy_tests, ports, quarantine
+from contracts.network_policy import drift, hygiene, isolation, policy, policy_tests, ports, quarantine
 from contracts.network_policy.drift import DriftDetected, DriftRepaired, RuleDrift
+from contracts.network_policy.hygiene import GroupHygiene, HygieneRemark, HygieneShown, ShowHygiene
 from contracts.network_policy.isolation import (
     IsolationProven,
     IsolationShown,
@@ -54,6 +55,7 @@ MESSAGES = (
     *quarantine.MESSAGES,
     *ports.MESSAGES,
     *policy_tests.MESSAGES,
+    *hygiene.MESSAGES,
     *CHASSIS,
 )
 
@@ -70,6 +72,9 @@ __all__ = [
     "DuplicateResolved",
     "DuplicatesListed",
     "EvidenceKept",
+    "GroupHygiene",
+    "HygieneRemark",
+    "HygieneShown",
     "IsolationProven",
     "IsolationShown",
     "IsolationViolated",
@@ -94,6 +99,7 @@ __all__ = [
     "Rule",
     "RuleDrift",
     "RunPolicyTests",
+    "ShowHygiene",
     "ShowIsolation",
     "ShowPolicyTests",
     "SpuriousPort",

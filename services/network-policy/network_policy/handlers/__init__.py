@@ -3,10 +3,21 @@
 lifecycle: the provisioner's events · hints: OpenStack's notifications and the timers · queries: the isolation shown ·
 reconcile: one look at a workspace, by way of `enforcing` (groups, drift, proof) or `withdrawing`, or at the whole cloud
 (`scanning`) · `effects`: single calls · `telling`: what the others are told of a look · quarantines, quarantining,
-releasing: nothing in, nothing out, on command
+releasing: nothing in, nothing out, on command · policy_testing: tests that are kept with a workspace, or asked for ·
+hygiene: groups that say nothing, too much, or the same again
 """
 
-from network_policy.handlers import hints, lifecycle, policy_testing, quarantines, queries, reconcile
+from network_policy.handlers import hints, hygiene, lifecycle, policy_testing, quarantines, queries, reconcile
 from network_policy.handlers.context import Context, handlers
 
-__all__ = ["Context", "handlers", "hints", "lifecycle", "policy_testing", "quarantines", "queries", "reconcile"]
+__all__ = [
+    "Context",
+    "handlers",
+    "hints",
+    "hygiene",
+    "lifecycle",
+    "policy_testing",
+    "quarantines",
+    "queries",
+    "reconcile",
+]

@@ -8,7 +8,9 @@ from network_policy.domain.proof import Prover, Verdict
 from network_policy.domain.sight import Sight, digest_of_drift
 from network_policy.handlers.context import Context
 from network_policy.handlers.enforcing import sight_of
+from network_policy.handlers.hygiene import keep_hygiene
 from network_policy.handlers.policy_testing import Judge, tell_tests
+from network_policy.handlers.remembering import remember_cloud
 from network_policy.handlers.telling import save_proof
 from network_policy.store import Known
 from shared.handlers import Turn
@@ -43,6 +45,8 @@ async def scan_cloud(turn: Turn[Context]) -> float | None:
                 tx.reconcile(known.workspace)
             else:
                 await save_proof(tx, known.workspace, sight, verdict, observed_at)
+    await keep_hygiene(turn, world, observed_at)
+    await remember_cloud(turn, world, everybody, observed_at)
     return None
 
 

@@ -1,0 +1,69 @@
+"""The full scan's look at every project's groups, asked for on the bus (row L12)."""
+
+import asyncio
+from collections.abc import Callable
+
+from contracts.network_policy import GroupHygiene, HygieneShown, ShowHygiene
+from tests.network_policy.stage import Stage
+
+
+async def shown(stage: Stage, until: Callable[[HygieneShown], bool], of: str | None = None) -> HygieneShown:
+    """The answer, once it is as wanted."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await stage.site.ask(ShowHygiene(of=of))
+            assert isinstance(answer, HygieneShown)
+            if until(answer):
+                return answer
+            await asyncio.sleep(0.3)
+
+
+def about(answer: HygieneShown, group_id: str) -> GroupHygiene | None:
+    return next((each for each in answer.groups if each.group_id == group_id), None)
+
+
+async def test_a_strangers_messy_group_is_seen_and_told_until_it_is_clean_l12(stage: Stage) -> None:
+    await stage.service(scan_seconds=1)
+    await stage.standing()
+
+    def mess(c: object) -> tuple[str, list[str]]:
+        network = c.network  # type: ignore[attr-defined]
+        group = network.create_security_group(name="messy \u202emessy")
+        rules = [
+            network.create_security_group_rule(
+                security_group_id=group.id, direction="ingress", ethertype="IPv4", protocol="tcp", port_range_min=22,
+                port_range_max=22, remote_ip_prefix=prefix,
+            ).id
+            for prefix in ("10.0.0.0/8", "10.0.0.9/8", "10.7.0.0/16")
+        ]  # fmt: skip
+        return group.id, rules
+
+    group_id, rules = await stage.cloud(mess)
+    answer = await shown(stage, lambda told: about(told, group_id) is not None)
+    found = about(answer, group_id)
+    assert found is not None
+    kinds = {remark.kind: remark.rule_ids for remark in found.remarks}
+    assert kinds["rule-shadowed"] == (rules[2],)
+    assert kinds["rule-repeated"][0] in rules[:2]
+    assert (found.workspace, found.rules - found.least_rules) == (None, 2)
+    assert "\u202e" not in found.name
+    assert answer.all_rules > answer.all_least_rules
+    assert answer.observed_at is not None
+    own = await shown(stage, lambda told: True, of=stage.name)
+    assert {each.workspace for each in own.groups} <= {stage.name}
+    assert about(own, group_id) is None
+    await stage.cloud(lambda c: c.network.delete_security_group(group_id))
+    await shown(stage, lambda told: about(told, group_id) is None)
+
+
+async def test_tresors_own_groups_are_the_least_there_are(stage: Stage) -> None:
+    await stage.service(scan_seconds=1)
+    groups, _ = await stage.standing()
+    answer = await shown(
+        stage, lambda told: told.observed_at is not None and told.all_groups > len(groups), of=stage.name
+    )
+    for each in answer.groups:
+        assert each.rules == each.least_rules, each
+        assert not {remark.kind for remark in each.remarks} & {"rule-repeated", "rule-shadowed", "group-not-least"}, (
+            each
+        )
