@@ -1,4 +1,7 @@
-"""Writes docs/reference/settings.md from the members' own settings, or checks it: `python -m docs.generate [--check]`."""
+"""Writes the pages that are made from the members' own code, or checks them: `python -m docs.generate [--check]`.
+
+docs/reference/settings.md from their settings, docs/runbooks/audit.md from the audit's register of findings.
+"""
 
 import argparse
 import dataclasses
@@ -6,7 +9,7 @@ import json
 import sys
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ import provisioner.settings
 import security_monitor.settings
 import storage.settings
 from contracts.generate import meanings
+from docs import audit_page
 from shared.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,22 +112,27 @@ def _kind(annotation: Any, bounds: Iterable[Any]) -> str:
     return ", ".join([kind, *limits])
 
 
+PAGES: dict[str, Callable[[], str]] = {PAGE: page, audit_page.PAGE: audit_page.page}
+
+
 def main() -> int:
-    """The command; 1 when `--check` finds the page not as the code says."""
+    """The command; 1 when `--check` finds a page not as the code says."""
     parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail on any difference")
     check = parser.parse_args().check
-    target = ROOT / PAGE
-    text = page()
-    if target.exists() and target.read_text() == text:
-        return 0
-    if check:
-        sys.stderr.write(f"{PAGE}: not as the settings say; run: make contracts\n")
-        return 1
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text)
-    sys.stdout.write(f"wrote {PAGE}\n")
-    return 0
+    code = 0
+    for path, made in PAGES.items():
+        target, text = ROOT / path, made()
+        if target.exists() and target.read_text() == text:
+            continue
+        if check:
+            sys.stderr.write(f"{path}: not as the code says; run: make contracts\n")
+            code = 1
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        sys.stdout.write(f"wrote {path}\n")
+    return code
 
 
 if __name__ == "__main__":

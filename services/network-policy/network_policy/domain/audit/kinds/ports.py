@@ -134,7 +134,7 @@ def _length(prefix: str) -> tuple[int, int]:
     "reconfigure the DHCP server of the network. Few tenants need such options at all.",
     runbook=(
         "Read the options: a line break, `dhcp-script` or a strange boot server is an attack.",
-        "Bare metal needs boot options on its own network; elsewhere take them away.",
+        "Bare metal needs boot options on its own network; elsewhere take them away: an option without a value goes.",
         "Neutron 16.4.1, 17.2.1, 18.1.1 and later refuse such values.",
     ),
     needs={Part.PORTS},
@@ -148,7 +148,7 @@ def port_dhcp_options(subject: Subject) -> Iterator[Found]:
             words = ", ".join(option.replace("\n", "\\n") for option in facts.dhcp_options)[:200]
             bare = port.device_owner.startswith("baremetal:") or port.vnic_type == "baremetal"
             severity = Severity.CRITICAL if broken else Severity.LOW if bare else None
-            mend = f"openstack port unset --extra-dhcp-option NAME {port.id}"
+            mend = f"openstack port set --extra-dhcp-option name=NAME {port.id}"
             yield _found(subject, port, words, mend, severity=severity)
 
 
@@ -156,7 +156,7 @@ def port_dhcp_options(subject: Subject) -> Iterator[Found]:
     "port-direct",
     Severity.MEDIUM,
     "A port goes past the host's filter",
-    rows="C4 L10",
+    rows="C4",
     why="Ports of type direct, macvtap or baremetal go from the guest straight to the card or the wire. Whether groups "
     "hold there is the card's and the switch's matter; Neutron can't tell.",
     runbook=(
