@@ -1,6 +1,9 @@
 """`tresor isolation`: is any packet possible that nobody declared?"""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from operator_cli.exits import Exit, Stop
 from operator_cli.options import Output, SomeName, Timeout
@@ -10,17 +13,28 @@ if TYPE_CHECKING:
     from contracts.network_policy import IsolationShown, WorkspaceIsolation
     from contracts.site import Site
 
+Svg = Annotated[Path | None, typer.Option("--svg", help="Draw it into this file too, as SVG.", dir_okay=False)]
+Html = Annotated[
+    Path | None, typer.Option("--html", help="Draw it into this file too, as one page of HTML.", dir_okay=False)
+]
 MATRIX_COLUMNS = 5
 _WELL_KNOWN = {"169.254.169.254/32": "metadata service", "255.255.255.255/32": "DHCP broadcast"}
 _GOOD = {"isolated": True, "violated": False, "unknown": False}
 
 
-def isolation(workspace: SomeName = None, output: Output = Form.TABLE, timeout: Timeout = None) -> None:
+def isolation(
+    workspace: SomeName = None,
+    output: Output = Form.TABLE,
+    svg: Svg = None,
+    html: Html = None,
+    timeout: Timeout = None,
+) -> None:
     """The verdict for one workspace, with what each role may reach, or for all.
 
     Exit code 1 when isolation is violated or not known.
     """
     answer = ask(workspace, timeout)
+    draw(answer, workspace, svg, html)
     if output is not Form.TABLE:
         emit(output, answer.model_dump(mode="json"))
     else:
@@ -32,8 +46,21 @@ def isolation(workspace: SomeName = None, output: Output = Form.TABLE, timeout: 
         raise Stop(Exit.NEGATIVE, f"not proven isolated: {', '.join(bad)}", "docs/runbooks/isolation-violated.md")
 
 
+def draw(answer: "IsolationShown", workspace: str | None, svg: Path | None, html: Path | None) -> None:
+    """Write the pictures that are asked for: one workspace's roles and flows, or who reaches whom among all."""
+    if svg is None and html is None:
+        return
+    from operator_cli.pictures import files
+
+    names = site_names()
+    if svg is not None:
+        files.write(svg, files.as_svg(answer, workspace, names))
+    if html is not None:
+        files.write(html, files.as_html(answer, workspace, names))
+
+
 def ask(workspace: str | None, timeout: float | None) -> "IsolationShown":
-    """network-policy's answer."""
+    """network-policy's answer, of all workspaces where none is named."""
     from pydantic import ValidationError
 
     from contracts.network_policy import IsolationShown, ShowIsolation
@@ -46,7 +73,17 @@ def ask(workspace: str | None, timeout: float | None) -> "IsolationShown":
 
     async def asking() -> IsolationShown:
         async with opened() as session:
-            return await session.ask(query, IsolationShown, timeout)
+            answer = part = await session.ask(query, IsolationShown, timeout)
+            while part.truncated and part.workspaces:
+                part = await session.ask(ShowIsolation(after=part.workspaces[-1].workspace), IsolationShown, timeout)
+                answer = answer.model_copy(
+                    update={
+                        "workspaces": (*answer.workspaces, *part.workspaces),
+                        "assumptions": tuple(dict.fromkeys((*answer.assumptions, *part.assumptions))),
+                        "truncated": False,
+                    }
+                )
+            return answer
 
     return run(asking())
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from operator_cli import audit, cloud_audit, events, findings, isolation, keys, watch, workspaces
+from operator_cli import audit, cloud_audit, events, findings, isolation, keys, policy, watch, workspaces
 from operator_cli.exits import Exit, Stop
 from operator_cli.options import DocumentFile, Output, Timeout
 from operator_cli.printing import Form, tell_stop
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(workspaces.app, name="workspace")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit-log")
+app.add_typer(policy.app, name="policy")
 app.command("watch")(watch.watch)
 app.command("events")(events.events)
 app.command("isolation")(isolation.isolation)
