@@ -3,9 +3,18 @@
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from contracts import network_problems
 from contracts.envelope import Problem
 from contracts.site import Site
-from contracts.workspace import ALLOWED_NETWORK_CLASSES, MAX_NODES, Network, NetworkClass, Workspace
+from contracts.workspace import (
+    ALLOWED_NETWORK_CLASSES,
+    KUBERNETES_API_PORT,
+    MAX_NODES,
+    Flow,
+    Network,
+    NetworkClass,
+    Workspace,
+)
 
 RESERVED_NAMES = frozenset({"site"})
 """The aggregate of messages that are about no workspace."""
@@ -15,7 +24,21 @@ MAX_NODE_NAME_CHARACTERS = 40
 
 def problems(document: Workspace, site: Site) -> tuple[Problem, ...]:
     """Everything wrong with the document at this site that can be told without asking the cloud."""
-    rules = (_name, _unique_names, _networks, _roles, _node_names, _flows, _storage, _burst, _quotas)
+    rules = (
+        _name,
+        _unique_names,
+        _networks,
+        _roles,
+        _node_names,
+        _flows,
+        network_problems.zones,
+        network_problems.ports,
+        network_problems.roles,
+        network_problems.far_ends,
+        _storage,
+        _burst,
+        _quotas,
+    )
     return tuple(found for rule in rules for found in rule(document, site))
 
 
@@ -45,9 +68,7 @@ def _prefixes(network: Network) -> list[IPv4Network | IPv6Network]:
 
 
 def _networks(document: Workspace, site: Site) -> Iterator[Problem]:
-    taken: list[tuple[str, IPv4Network | IPv6Network]] = [
-        (f"the site's reserved prefix {prefix}", ip_network(prefix)) for prefix in site.reserved_prefixes
-    ]
+    taken = network_problems.reserved(site)
     allowed = ALLOWED_NETWORK_CLASSES[document.sensitivity]
     for position, network in enumerate(document.networks):
         if network.network_class not in allowed:
@@ -84,7 +105,7 @@ def _roles(document: Workspace, _: Site) -> Iterator[Problem]:
                     remedy=f"declare it, or use one of: {', '.join(sorted(networks))}",
                 )
     for network in document.networks:
-        nodes = sum(role.count for role in document.roles if network.name in role.networks)
+        nodes = sum(role.count for role in document.roles if network.name in role.all_networks)
         usable = ip_network(network.cidr).num_addresses - 5
         if nodes > usable:
             yield Problem(
@@ -108,9 +129,9 @@ def _node_names(document: Workspace, _: Site) -> Iterator[Problem]:
                 remedy="shorten the role's or the workspace's name",
             )
         for name in (
-            f"{role.name}-{index}-{network}" if len(role.networks) > 1 else f"{role.name}-{index}"
+            f"{role.name}-{index}-{network}" if len(role.all_networks) > 1 else f"{role.name}-{index}"
             for index in range(role.count)
-            for network in role.networks
+            for network in role.all_networks
         ):
             if taken.setdefault(name, role.name) != role.name:
                 yield Problem(
@@ -153,19 +174,28 @@ def _flows(document: Workspace, site: Site) -> Iterator[Problem]:
                         reason=f"no role '{name}' in this document",
                         remedy=f"use one of: {', '.join(sorted(roles))}, site:<endpoint> or zone:<zone>",
                     )
-            elif rest not in (site.endpoints if kind == "site" else site.zones):
-                known = sorted(site.endpoints if kind == "site" else site.zones)
+            elif site.place(name) is None:
+                known = sorted(site.endpoints if kind == "site" else {*site.zones, *site.tunnels})
                 yield Problem(
                     field=f"flows.{position}.{end}",
                     reason=f"the site file names no {'endpoint' if kind == 'site' else 'zone'} '{rest}'",
                     remedy=f"use one of: {', '.join(known) or 'none is declared'}",
                 )
-            elif end == "from" and kind == "site" and rest != site.ingress_endpoint:
+            elif (
+                end == "from" and kind == "site" and rest != site.ingress_endpoint and not _is_api(flow, site, document)
+            ):
                 yield Problem(
                     field=f"flows.{position}.from",
                     reason=f"only site:{site.ingress_endpoint} may open connections to nodes (row L3)",
                     remedy=f"come in over site:{site.ingress_endpoint}, or turn the flow round",
                 )
+
+
+def _is_api(flow: Flow, site: Site, document: Workspace) -> bool:
+    """Whether it is the way from the API proxy to a Kubernetes API, which is open without a flow as well (row L26)."""
+    role = document.role(flow.to)
+    is_api = role is not None and role.kubernetes_api and flow.from_ == f"site:{site.api_proxy_endpoint}"
+    return is_api and (flow.protocol, flow.port_ranges()) == ("tcp", ((KUBERNETES_API_PORT, KUBERNETES_API_PORT),))
 
 
 def _storage(document: Workspace, site: Site) -> Iterator[Problem]:

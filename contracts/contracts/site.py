@@ -1,14 +1,18 @@
 """The site file: what a workspace document may refer to by name, and the site's own defaults. One per cloud."""
 
 from ipaddress import ip_network
-from typing import Annotated, Literal
+from itertools import combinations
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from contracts.identifiers import Identifier
-from contracts.workspace import CloudName, Document, Sensitivity
+from contracts.workspace import PORT_RANGE, CloudName, Document, Sensitivity
 
 Prefix = Annotated[str, StringConstraints(max_length=43)]
+IPSEC_OVERHEAD_BYTES = 82
+"""The most that ESP in tunnel mode adds to a packet: outer IPv4 header 20, UDP 8, ESP 8, IV 16, padding and trailer 18,
+integrity check 12 (RFC 4303, RFC 3948; AES-CBC with HMAC-SHA1-96)."""
 
 
 class Service(Document):
@@ -31,6 +35,8 @@ class Endpoint(Document):
     prefixes: Annotated[tuple[Prefix, ...], Field(min_length=1, max_length=64)]
     always: tuple[Service, ...] = ()
     """Every node of every workspace may reach these ports (DNS, NTP, HIDS manager), without a flow saying so."""
+    zone: Identifier | None = None
+    """The zone it lies in, so that flows with it need the zone matrix; None: a flow alone is enough."""
 
     @field_validator("prefixes")
     @classmethod
@@ -53,6 +59,60 @@ class Zone(Document):
         return value
 
 
+class Passage(Document):
+    """One pair of zones that may talk, in one direction; what no passage lists is denied (row L4)."""
+
+    from_: Identifier = Field(alias="from")
+    to: Identifier
+    protocol: Literal["tcp", "udp", "icmp", "any"] = "any"
+    ports: Annotated[tuple[Annotated[str, StringConstraints(pattern=PORT_RANGE)], ...], Field(max_length=64)] = ()
+    """Of tcp and udp; none: all of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @field_validator("ports", mode="before")
+    @classmethod
+    def _numbers_are_ports(cls, value: object) -> object:
+        return tuple(str(port) for port in value) if isinstance(value, (list, tuple)) else value
+
+    @model_validator(mode="after")
+    def _ports_fit_protocol(self) -> Self:
+        if self.ports and self.protocol not in ("tcp", "udp"):
+            raise ValueError(f"{self.protocol} takes no ports")
+        for first, last in self.port_ranges():
+            if not 1 <= first <= last <= 65535:
+                raise ValueError(f"ports {first}-{last}: from 1 to 65535, the lower first")
+        return self
+
+    def port_ranges(self) -> tuple[tuple[int, int], ...]:
+        """The ports as inclusive pairs."""
+        pairs = (port.partition("-") for port in self.ports)
+        return tuple((int(first), int(last or first)) for first, _, last in pairs)
+
+
+class Tunnel(Document):
+    """A site-to-site tunnel (row D4); its far side is a zone of the tunnel's name."""
+
+    peers: Annotated[tuple[Prefix, ...], Field(min_length=1, max_length=8)]
+    """The far gateways' own addresses."""
+    far_prefixes: Annotated[tuple[Prefix, ...], Field(min_length=1, max_length=64)]
+    """What lies behind them; no workspace and no other tunnel may overlap it (row D7)."""
+    path_mtu_bytes: Annotated[int, Field(ge=1280, le=9216)] = 1500
+    """The largest packet that the way between the gateways takes."""
+
+    @field_validator("peers", "far_prefixes")
+    @classmethod
+    def _canonical(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for prefix in value:
+            ip_network(prefix, strict=True)
+        return value
+
+    @property
+    def inner_mtu_bytes(self) -> int:
+        """The largest packet that passes through it unbroken."""
+        return self.path_mtu_bytes - IPSEC_OVERHEAD_BYTES
+
+
 class BurstProvider(Document):
     """Where nodes can be had on demand, and which data may go there."""
 
@@ -72,8 +132,25 @@ class Site(Document):
     """Prefixes that no workspace may overlap: the site's own, the other ends of tunnels."""
     endpoints: dict[Identifier, Endpoint] = {}
     zones: dict[Identifier, Zone] = {}
+    default_zone: Identifier = "workspaces"
+    """The zone of a document's network that names none."""
+    zone_matrix: Annotated[tuple[Passage, ...], Field(max_length=512)] = ()
+    """Which zone may open what to which; a flow between two zones has to be in it, or it is denied (row L4)."""
+    tunnels: dict[Identifier, Tunnel] = {}
+    """Tunnels to other sites; a flow names the far side as `zone:<tunnel>`."""
     ingress_endpoint: Identifier = "jumphosts"
     """The only endpoint that may open connections to nodes from outside (row L3)."""
+    api_proxy_endpoint: Identifier | None = None
+    """The only place outside a workspace from which its Kubernetes API can be reached (row L26)."""
+    internal_api_network: CloudName | None = None
+    """Neutron's name of the network that OpenStack's services talk on; a tenant's port on it is critical (row C3)."""
+    backend: Literal["ovn", "agent"] = "ovn"
+    """What enforces security groups: OVN, or agents on the hosts (Open vSwitch, Linux bridge)."""
+    far_ends: Literal["group", "address-group", "prefix"] | None = None
+    """How rules name a role at their far end. None takes `group` for OVN, and `address-group` for agents, each of which has to
+    learn every change of a remote group's members. `prefix` wants a network of its own for each role that flows name."""
+    vlan_physical_network: CloudName | None = None
+    """The provider network that VLANs of workspaces lie on; None: no document may ask for a VLAN."""
     share_types: dict[Literal["CEPHFS", "NFS"], CloudName] = {"CEPHFS": "cephfs"}
     """Allowed protocols (row L18) and the Manila share type of each."""
     volume_type: CloudName | None = None
@@ -83,3 +160,51 @@ class Site(Document):
     project_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]*$", max_length=20)] = "tre-"
     api_addresses: tuple[Prefix, ...] = ()
     """Addresses of Tresor's own services, from which API calls are expected (row L13)."""
+
+    @property
+    def far_end_kind(self) -> Literal["group", "address-group", "prefix"]:
+        """How rules name a role at their far end."""
+        return self.far_ends or ("group" if self.backend == "ovn" else "address-group")
+
+    def place(self, end: str) -> tuple[str, ...] | None:
+        """The prefixes of a flow's end `site:<endpoint>` or `zone:<zone or tunnel>`; None where there is none of that name."""
+        kind, _, name = end.partition(":")
+        if kind == "site":
+            endpoint = self.endpoints.get(name)
+            return endpoint.prefixes if endpoint else None
+        zone, tunnel = self.zones.get(name), self.tunnels.get(name)
+        return zone.prefixes if zone else tunnel.far_prefixes if tunnel else None
+
+    @model_validator(mode="after")
+    def _tunnels_are_apart(self) -> Self:
+        for name in self.tunnels:
+            if name in self.zones or name == self.default_zone:
+                raise ValueError(f"'{name}' is a tunnel and a zone: call one of them otherwise")
+        far = [(name, ip_network(each)) for name, tunnel in self.tunnels.items() for each in tunnel.far_prefixes]
+        for (one, mine), (other, theirs) in combinations(far, 2):
+            if mine.version == theirs.version and mine.overlaps(theirs):
+                raise ValueError(f"far prefixes overlap: {mine} of tunnel '{one}', {theirs} of tunnel '{other}'")
+        for name, tunnel in self.tunnels.items():
+            for peer in map(ip_network, tunnel.peers):
+                for owner, prefix in far:
+                    if peer.version == prefix.version and peer.overlaps(prefix):
+                        raise ValueError(
+                            f"the gateway {peer} of tunnel '{name}' lies in {prefix}, behind tunnel '{owner}'"
+                        )
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        zones = {*self.zones, *self.tunnels, self.default_zone}
+        for position, passage in enumerate(self.zone_matrix):
+            for name in (passage.from_, passage.to):
+                if name not in zones:
+                    raise ValueError(f"zone_matrix.{position}: no zone '{name}'; there are {', '.join(sorted(zones))}")
+        for name, endpoint in self.endpoints.items():
+            if endpoint.zone is not None and endpoint.zone not in zones:
+                raise ValueError(
+                    f"endpoints.{name}.zone: no zone '{endpoint.zone}'; there are {', '.join(sorted(zones))}"
+                )
+        if self.api_proxy_endpoint is not None and self.api_proxy_endpoint not in self.endpoints:
+            raise ValueError(f"api_proxy_endpoint: no endpoint '{self.api_proxy_endpoint}'")
+        return self

@@ -14,6 +14,8 @@ CloudName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:()/ -]+$", 
 """A flavor's, image's or type's name in OpenStack."""
 
 MAX_NODES = 4096
+MAX_VLAN = 4094
+KUBERNETES_API_PORT = 6443
 
 
 class Document(BaseModel):
@@ -60,6 +62,12 @@ class Network(Document):
     """IPv6 prefix; without it IPv6 stays off (CVE-2021-20267)."""
     routed: bool = True
     """Behind a router of the workspace's own, with the site's external network as its gateway."""
+    zone: Identifier | None = None
+    """A zone of the site file; None is the site's default. Flows between zones have to be in the site's matrix (row L4)."""
+    segmentation: Literal["any", "vlan", "vxlan", "geneve"] = "any"
+    """How the network is kept apart on the wire (row C10); `any` leaves it to the cloud."""
+    segmentation_id: Annotated[int, Field(ge=1, le=16_777_214)] | None = None
+    """VLAN id or VNI; None lets Neutron choose a free one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -78,7 +86,21 @@ class Network(Document):
             raise ValueError("cidr6 is the IPv6 prefix; put an IPv4 prefix in cidr")
         if not 16 <= ip_network(self.cidr).prefixlen <= 29:
             raise ValueError("an IPv4 prefix from /16 to /29 is needed")
+        if self.segmentation_id is not None and self.segmentation == "any":
+            raise ValueError("segmentation_id needs segmentation: vlan, vxlan or geneve")
+        if self.segmentation == "vlan" and not 1 <= (self.segmentation_id or 1) <= MAX_VLAN:
+            raise ValueError(f"a VLAN id is from 1 to {MAX_VLAN}")
+        if self.segmentation != "any" and self.network_class is not NetworkClass.PRIVATE:
+            raise ValueError("segmentation is chosen for private networks; the others exist already")
         return self
+
+
+class Subport(Document):
+    """A further network of a node, tagged on the trunk of its first network (row C11)."""
+
+    network: Identifier
+    vlan: Annotated[int, Field(ge=1, le=MAX_VLAN)]
+    """The tag that the guest uses; nothing to do with how the network is kept apart on the wire."""
 
 
 class NodeRole(Document):
@@ -96,6 +118,22 @@ class NodeRole(Document):
     """Wants a NIDS beside the HIDS (row L15)."""
     user_data: Annotated[str, StringConstraints(max_length=16_384)] = ""
     """cloud-init; no secrets: it can be read from the metadata service."""
+    vnic_type: Literal["normal", "direct"] = "normal"
+    """`direct` is SR-IOV: a virtual function of the host's adapter, on VLAN networks only (row C4)."""
+    subports: Annotated[tuple[Subport, ...], Field(max_length=7)] = ()
+    """Further networks, tagged on the port of the first of `networks`, which becomes a trunk's parent."""
+    stateless: bool = False
+    """Its rules are applied to each packet by itself, without connection tracking: faster, but what replies come in by is
+    open to connections from the same far end too. Not for roles that people log in to."""
+    kubernetes_api: bool = False
+    """It serves a Kubernetes API (tcp/6443): from outside the workspace only the site's API proxy reaches it (row L26)."""
+    tunnels: Annotated[tuple[Identifier, ...], Field(max_length=8)] = ()
+    """It is the near gateway of these tunnels of the site file: IKE and ESP with their peers are open (row D4)."""
+
+    @property
+    def all_networks(self) -> tuple[str, ...]:
+        """The networks that its nodes have ports on, subports included."""
+        return (*self.networks, *(each.network for each in self.subports))
 
 
 PORT_RANGE = r"^[0-9]{1,5}(-[0-9]{1,5})?$"
@@ -112,6 +150,10 @@ class Flow(Document):
     protocol: Literal["tcp", "udp", "icmp", "any"] = "tcp"
     ports: Annotated[tuple[Annotated[str, StringConstraints(pattern=PORT_RANGE)], ...], Field(max_length=32)] = ()
     """`22` or `6817-6819`; tcp and udp want at least one, icmp and any take none."""
+    icmp_types: Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], Field(max_length=32)] = ()
+    """Of ICMP for IPv4, such as 8 for echo requests. With neither list, all types of both; with one, only that."""
+    icmpv6_types: Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], Field(max_length=32)] = ()
+    """Of ICMP for IPv6, such as 128 for echo requests."""
     note: Text = ""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -128,6 +170,8 @@ class Flow(Document):
                 raise ValueError(f"{self.protocol} wants ports, such as [22] or ['6817-6819']; write 1-65535 for all")
         elif self.ports:
             raise ValueError(f"{self.protocol} takes no ports")
+        if (self.icmp_types or self.icmpv6_types) and self.protocol != "icmp":
+            raise ValueError("icmp_types and icmpv6_types go with protocol icmp")
         for first, last in self.port_ranges():
             if not 1 <= first <= last <= 65535:
                 raise ValueError(f"ports {first}-{last}: from 1 to 65535, the lower first")

@@ -29,6 +29,7 @@ SITE = Site.model_validate(
             "proxy": {"prefixes": ["192.0.2.80/32", "2001:db8:1::80/128"]},
         },
         "zones": {"clinic": {"prefixes": ["10.200.0.0/16"]}},
+        "zone_matrix": [{"from": "workspaces", "to": "clinic"}, {"from": "clinic", "to": "workspaces"}],
     }
 )
 

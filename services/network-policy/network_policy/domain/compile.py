@@ -1,19 +1,22 @@
 """A workspace document and the site file, compiled to the rules of one security group for each role.
 
 Security groups only permit, so what is not compiled is denied: both ways, also inside a workspace (rows L5, I6), and
-between zones that no flow joins (row L4). IPv6 stays off for a role none of whose networks has an IPv6 prefix.
+between zones that the site's matrix does not join (row L4). IPv6 stays off for a role none of whose networks has an
+IPv6 prefix.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import Literal
 
+from contracts.network_problems import reaches_api
 from contracts.site import Site
-from contracts.workspace import Flow, NodeRole, Workspace
-from network_policy.domain.intervals import Interval, contains, normalise
+from contracts.workspace import KUBERNETES_API_PORT, Flow, NodeRole, Workspace
+from contracts.zones import forbidden
+from network_policy.domain.boot import boot_rules, ethertypes, reply
+from network_policy.domain.least import covers, least
 from network_policy.domain.rule import (
-    ANYWHERE,
-    ETHERTYPES,
     ICMP,
     ICMPV6,
     TCP,
@@ -23,21 +26,16 @@ from network_policy.domain.rule import (
     Remote,
     RemoteKind,
     Rule,
-    addresses_of,
     canonical_prefix,
 )
 
-DHCP_PORT = 67
-DHCPV6_PORT = 547
-DHCPV6_SERVERS = "ff02::1:2/128"
-"""All_DHCP_Relay_Agents_and_Servers (RFC 8415, 7.1)."""
-BROADCAST = "255.255.255.255/32"
-METADATA = "169.254.169.254/32"
-METADATA_V6 = "fe80::a9fe:a9fe/128"
-"""Neutron's metadata address under IPv6 (neutron_lib.constants.METADATA_V6_IP)."""
-METADATA_PORT = 80
+IKE_PORT = 500
+IPSEC_NAT_PORT = 4500
+ESP = 50
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP}
+Traffic = tuple[int | None, int | None, int | None]
+"""Protocol, and the least and greatest port, or ICMP type and code."""
 
 
 class Uncompilable(Exception):
@@ -52,6 +50,10 @@ class Policy:
     roles: Mapping[str, frozenset[Rule]]
     boot: Mapping[str, frozenset[Rule]]
     """Of those, the ones without which a node does not come up: they go in before the defaults go out (row L6)."""
+    stateless: frozenset[str] = field(default=frozenset())
+    """The roles whose groups track no connections."""
+    far_ends: Literal["group", "address-group"] = "group"
+    """What stands for a role at the far end of a rule: its group, or an address group with its nodes' addresses."""
 
     @property
     def rule_count(self) -> int:
@@ -60,44 +62,56 @@ class Policy:
 
 def compile_policy(document: Workspace, site: Site) -> Policy:
     """The rules that the document declares at this site. Raises Uncompilable."""
-    boot = {role.name: frozenset(_boot_rules(document, role)) for role in document.roles}
-    declared: dict[str, list[Rule]] = {role.name: list(boot[role.name]) for role in document.roles}
+    boot = {role.name: frozenset(boot_rules(document, role)) for role in document.roles}
+    declared: dict[str, list[Rule]] = {role.name: [] for role in document.roles}
     for role in document.roles:
-        for endpoint in site.endpoints.values():
-            for service in endpoint.always:
-                for ethertype in _ethertypes(document, role):
-                    for low, high in _ranges(service.ports):
-                        declared[role.name] += _outside(
-                            "egress", ethertype, _PROTOCOLS[service.protocol], low, high, endpoint.prefixes
-                        )
+        declared[role.name] += _always(document, site, role)
+        declared[role.name] += _gateway(document, site, role)
+        if role.kubernetes_api and site.api_proxy_endpoint is not None:
+            for ethertype in ethertypes(document, role):
+                prefixes = site.endpoints[site.api_proxy_endpoint].prefixes
+                api = (TCP, KUBERNETES_API_PORT, KUBERNETES_API_PORT)
+                declared[role.name] += _outside("ingress", ethertype, api, prefixes)
     for flow in document.flows:
-        _add_flow(declared, document, site, flow)
-    least = {name: frozenset(_least(rules)) for name, rules in declared.items()}
+        if not forbidden(document, site, flow):
+            _add_flow(declared, document, site, flow)
+    stateless = frozenset(role.name for role in document.roles if role.stateless)
+    for name in stateless:
+        declared[name] += [answer for rule in declared[name] if (answer := reply(rule)) is not None]
+    rules = {name: frozenset(least([*boot[name], *found])) for name, found in declared.items()}
     return Policy(
         document.name,
-        least,
+        rules,
         {
-            name: frozenset(rule for rule in rules if any(_covers(rule, needed) for needed in boot[name]))
-            for name, rules in least.items()
+            name: frozenset(rule for rule in found if any(covers(rule, needed) for needed in boot[name]))
+            for name, found in rules.items()
         },
+        stateless,
+        "address-group" if site.far_end_kind == "address-group" else "group",
     )
 
 
-def _boot_rules(document: Workspace, role: NodeRole) -> Iterator[Rule]:
-    """DHCP to the broadcast address and, for renewals, to the servers on the role's own networks; metadata."""
-    own = [network for network in document.networks if network.name in role.networks]
-    for prefix in (BROADCAST, *(network.cidr for network in own)):
-        yield Rule("egress", "IPv4", UDP, DHCP_PORT, DHCP_PORT, canonical_prefix(prefix, "IPv4"))
-    yield Rule("egress", "IPv4", TCP, METADATA_PORT, METADATA_PORT, canonical_prefix(METADATA, "IPv4"))
-    if any(network.cidr6 for network in own):
-        yield Rule("egress", "IPv6", UDP, DHCPV6_PORT, DHCPV6_PORT, canonical_prefix(DHCPV6_SERVERS, "IPv6"))
-        yield Rule("egress", "IPv6", TCP, METADATA_PORT, METADATA_PORT, canonical_prefix(METADATA_V6, "IPv6"))
+def _always(document: Workspace, site: Site, role: NodeRole) -> Iterator[Rule]:
+    """What every node may reach, by the site file."""
+    for endpoint in site.endpoints.values():
+        for service in endpoint.always:
+            for ethertype in ethertypes(document, role):
+                for low, high in _ranges(service.ports):
+                    traffic = (_PROTOCOLS[service.protocol], low, high)
+                    yield from _outside("egress", ethertype, traffic, endpoint.prefixes)
 
 
-def _ethertypes(document: Workspace, role: NodeRole) -> tuple[Ethertype, ...]:
-    """IPv6 only where the role sits on a network with an IPv6 prefix (CVE-2021-20267)."""
-    dual = any(network.cidr6 for network in document.networks if network.name in role.networks)
-    return ETHERTYPES if dual else ("IPv4",)
+def _gateway(document: Workspace, site: Site, role: NodeRole) -> Iterator[Rule]:
+    """IKE and ESP between a tunnel's near gateway and its peers, either of which may begin (row D4; RFC 7296, RFC 4303)."""
+    for name in role.tunnels:
+        if name not in site.tunnels:
+            raise Uncompilable(
+                f"role '{role.name}' is a gateway of '{name}', a tunnel that the site file does not know"
+            )
+        for ethertype in ethertypes(document, role):
+            for traffic in ((UDP, IKE_PORT, IKE_PORT), (UDP, IPSEC_NAT_PORT, IPSEC_NAT_PORT), (ESP, None, None)):
+                yield from _outside("egress", ethertype, traffic, site.tunnels[name].peers)
+                yield from _outside("ingress", ethertype, traffic, site.tunnels[name].peers)
 
 
 def _role(document: Workspace, name: str) -> NodeRole:
@@ -110,36 +124,90 @@ def _role(document: Workspace, name: str) -> NodeRole:
 def _add_flow(declared: dict[str, list[Rule]], document: Workspace, site: Site, flow: Flow) -> None:
     if ":" in flow.from_:
         role = _role(document, flow.to)
-        for ethertype in _ethertypes(document, role):
-            prefixes = _prefixes(site, flow.from_, opens=True)
-            for number, low, high in _traffic(flow, ethertype):
-                declared[role.name] += _outside("ingress", ethertype, number, low, high, prefixes)
+        prefixes = _prefixes(site, flow, role)
+        for ethertype in ethertypes(document, role):
+            for traffic in _traffic(flow, ethertype):
+                declared[role.name] += _outside("ingress", ethertype, traffic, prefixes)
+        _through_gateway(declared, document, site, flow, role, "egress", flow.from_)
     elif ":" in flow.to:
         role = _role(document, flow.from_)
-        for ethertype in _ethertypes(document, role):
-            prefixes = _prefixes(site, flow.to, opens=False)
-            for number, low, high in _traffic(flow, ethertype):
-                declared[role.name] += _outside("egress", ethertype, number, low, high, prefixes)
+        prefixes = _prefixes(site, flow, None)
+        for ethertype in ethertypes(document, role):
+            for traffic in _traffic(flow, ethertype):
+                declared[role.name] += _outside("egress", ethertype, traffic, prefixes)
+        _through_gateway(declared, document, site, flow, role, "ingress", flow.to)
     else:
         source = _role(document, flow.from_)
         target = source if flow.to == "self" else _role(document, flow.to)
-        for ethertype in _ethertypes(document, source):
-            if ethertype not in _ethertypes(document, target):
-                continue
-            for number, low, high in _traffic(flow, ethertype):
-                to, from_ = (Remote(RemoteKind.ROLE, each.name) for each in (target, source))
-                declared[source.name].append(Rule("egress", ethertype, number, low, high, to))
-                declared[target.name].append(Rule("ingress", ethertype, number, low, high, from_))
+        _between(declared, document, site, flow, source, target)
 
 
-def _prefixes(site: Site, end: str, *, opens: bool) -> tuple[str, ...]:
-    kind, _, name = end.partition(":")
-    places = site.endpoints if kind == "site" else site.zones
-    if name not in places:
+def _between(
+    declared: dict[str, list[Rule]], document: Workspace, site: Site, flow: Flow, source: NodeRole, target: NodeRole
+) -> None:
+    for ethertype in ethertypes(document, source):
+        if ethertype not in ethertypes(document, target):
+            continue
+        for traffic in _traffic(flow, ethertype):
+            for to in _far_ends(document, site, target, ethertype):
+                declared[source.name].append(Rule("egress", ethertype, *traffic, to))
+            for from_ in _far_ends(document, site, source, ethertype):
+                declared[target.name].append(Rule("ingress", ethertype, *traffic, from_))
+
+
+def _far_ends(document: Workspace, site: Site, role: NodeRole, ethertype: Ethertype) -> Iterator[Remote]:
+    """What stands for the role at the far end of a rule."""
+    if site.far_end_kind != "prefix":
+        yield Remote(RemoteKind.ROLE, role.name)
+        return
+    for network in document.networks:
+        if network.name in role.all_networks:
+            if any(each.name != role.name and network.name in each.all_networks for each in document.roles):
+                raise Uncompilable(
+                    f"network '{network.name}' has more than role '{role.name}', so its prefix says too much"
+                )
+            for prefix in (network.cidr, network.cidr6):
+                if prefix and f"IPv{ip_network(prefix).version}" == ethertype:
+                    yield canonical_prefix(prefix, ethertype)
+
+
+def _through_gateway(
+    declared: dict[str, list[Rule]],
+    document: Workspace,
+    site: Site,
+    flow: Flow,
+    role: NodeRole,
+    direction: Direction,
+    end: str,
+) -> None:
+    """A flow with a tunnel's far side passes the near gateway's port, on the side of the role."""
+    name = end.removeprefix("zone:")
+    gateways = [each for each in document.roles if name in each.tunnels and each.name != role.name]
+    for gateway in gateways if name != end and name in site.tunnels else ():
+        for ethertype in ethertypes(document, role):
+            if ethertype in ethertypes(document, gateway):
+                for traffic in _traffic(flow, ethertype):
+                    for far in _far_ends(document, site, role, ethertype):
+                        declared[gateway.name].append(Rule(direction, ethertype, *traffic, far))
+
+
+def _prefixes(site: Site, flow: Flow, opened: NodeRole | None) -> tuple[str, ...]:
+    """The prefixes of the flow's outer end; `opened` is the role that it opens connections to, if it does."""
+    end = flow.to if opened is None else flow.from_
+    prefixes = site.place(end)
+    if prefixes is None:
         raise Uncompilable(f"a flow names '{end}', which the site file does not know")
-    if opens and kind == "site" and name != site.ingress_endpoint:
+    if opened is None:
+        return prefixes
+    is_from_proxy = end == f"site:{site.api_proxy_endpoint}"
+    if opened.kubernetes_api and reaches_api(flow) and not is_from_proxy:
+        raise Uncompilable(f"'{end}' may not reach the Kubernetes API of '{opened.name}' (row L26)")
+    is_api = is_from_proxy and opened.kubernetes_api
+    if end.startswith("site:") and end != f"site:{site.ingress_endpoint}" and not is_api:
         raise Uncompilable(f"only site:{site.ingress_endpoint} may open connections to nodes, not '{end}' (row L3)")
-    return places[name].prefixes
+    if opened.stateless and end == f"site:{site.ingress_endpoint}":
+        raise Uncompilable(f"people log in to '{opened.name}', so it can't be stateless (row L3)")
+    return prefixes
 
 
 def _ranges(ports: Iterable[str]) -> Iterator[tuple[int, int]]:
@@ -148,77 +216,22 @@ def _ranges(ports: Iterable[str]) -> Iterator[tuple[int, int]]:
         yield int(first), int(last or first)
 
 
-def _traffic(flow: Flow, ethertype: Ethertype) -> Iterator[tuple[int | None, int | None, int | None]]:
+def _traffic(flow: Flow, ethertype: Ethertype) -> Iterator[Traffic]:
     if flow.protocol == "any":
         yield None, None, None
     elif flow.protocol == "icmp":
-        yield (ICMPV6 if ethertype == "IPv6" else ICMP), None, None
+        number, types = (ICMPV6, flow.icmpv6_types) if ethertype == "IPv6" else (ICMP, flow.icmp_types)
+        if not flow.icmp_types and not flow.icmpv6_types:
+            yield number, None, None
+        for each in types:
+            yield number, each, None
     else:
         for low, high in flow.port_ranges():
             yield _PROTOCOLS[flow.protocol], low, high
 
 
-def _outside(
-    direction: Direction,
-    ethertype: Ethertype,
-    protocol: int | None,
-    low: int | None,
-    high: int | None,
-    prefixes: Iterable[str],
-) -> Iterator[Rule]:
+def _outside(direction: Direction, ethertype: Ethertype, traffic: Traffic, prefixes: Iterable[str]) -> Iterator[Rule]:
     """One rule for each prefix of this ethertype."""
     for prefix in prefixes:
         if f"IPv{ip_network(prefix).version}" == ethertype:
-            yield Rule(direction, ethertype, protocol, low, high, canonical_prefix(prefix, ethertype))
-
-
-def _least(rules: Iterable[Rule]) -> list[Rule]:
-    """The same packets without a repeat: ports and prefixes joined where they touch, covered rules left out (L12)."""
-    found = _joined_prefixes(_joined_ports(rules))
-    return [rule for rule in found if not any(_covers(other, rule) for other in found if other != rule)]
-
-
-def _joined_ports(rules: Iterable[Rule]) -> list[Rule]:
-    ranges: dict[tuple[Direction, Ethertype, int | None, Remote], list[Interval]] = {}
-    joined: set[Rule] = set()
-    for rule in rules:
-        if rule.protocol in (TCP, UDP):
-            low = 1 if rule.low is None else rule.low
-            high = 65535 if rule.high is None else rule.high
-            ranges.setdefault((rule.direction, rule.ethertype, rule.protocol, rule.remote), []).append((low, high))
-        else:
-            joined.add(rule)
-    for (direction, ethertype, protocol, remote), pieces in ranges.items():
-        for low, high in normalise(pieces):
-            whole = (low, high) == (1, 65535)
-            joined.add(Rule(direction, ethertype, protocol, None if whole else low, None if whole else high, remote))
-    return sorted(joined, key=Rule.key)
-
-
-def _joined_prefixes(rules: Iterable[Rule]) -> list[Rule]:
-    prefixes: dict[Rule, list[IPv4Network | IPv6Network]] = {}
-    joined: set[Rule] = set()
-    for rule in rules:
-        if rule.remote.kind is RemoteKind.PREFIX:
-            prefixes.setdefault(rule.with_remote(ANYWHERE), []).append(ip_network(rule.remote.value))
-        else:
-            joined.add(rule)
-    for rule, networks in prefixes.items():
-        for prefix in collapse_addresses(networks):  # type: ignore[type-var]  # all of the rule's own ethertype
-            joined.add(rule.with_remote(canonical_prefix(str(prefix), rule.ethertype)))
-    return sorted(joined, key=Rule.key)
-
-
-def _covers(outer: Rule, inner: Rule) -> bool:
-    """Whether every packet that `inner` permits is permitted by `outer` alone, whoever the members of groups are."""
-    if (outer.direction, outer.ethertype) != (inner.direction, inner.ethertype):
-        return False
-    if not contains(outer.traffic, inner.traffic):
-        return False
-    if outer.remote in (ANYWHERE, inner.remote):
-        return True
-    if outer.remote.kind is RemoteKind.PREFIX is inner.remote.kind:
-        return contains(
-            addresses_of(outer.remote.value, outer.ethertype), addresses_of(inner.remote.value, inner.ethertype)
-        )
-    return False
+            yield Rule(direction, ethertype, *traffic, canonical_prefix(prefix, ethertype))
