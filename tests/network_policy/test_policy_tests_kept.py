@@ -1,7 +1,12 @@
 """Policy tests on a real broker and database, against the twin or the lab (M17)."""
 
-import pytest
+from pathlib import Path
+from xml.etree import ElementTree
 
+import pytest
+import yaml
+
+from bootstrap.leases import BrokerLease
 from contracts.network_policy import (
     CHASSIS,
     PolicyTestFailed,
@@ -14,6 +19,7 @@ from contracts.network_policy import (
 )
 from contracts.policy_tests import PolicyTest
 from tests.network_policy.stage import Stage
+from tests.operator_cli.conftest import Ended, run_tresor
 
 NEVER = 3600.0
 JUMPHOSTS = PolicyTest.model_validate(
@@ -119,4 +125,41 @@ async def test_tests_of_what_is_not_declared_are_rejected(stage: Stage, test: di
     await stage.site.command(PutPolicyTests(workspace=stage.name, tests=(PolicyTest.model_validate(test),)))
     rejected = await stage.site.tap.until(CHASSIS.rejected, workspace=stage.name)
     assert [each.field for each in rejected.problems] == [field]
+    assert (await kept(stage)).tests == ()
+
+
+async def test_an_operator_keeps_runs_and_draws_m17(stage: Stage, broker: BrokerLease, tmp_path: Path) -> None:
+    settings = {
+        "TRESOR_AMQP_URL": broker.url_of("operator"),
+        "TRESOR_SIGNING_KEY_PATH": str(stage.site.keys.path("ana")),
+        "TRESOR_KEYRING_PATH": str(stage.site.keys.keyring_path),
+        "TRESOR_SITE_PATH": str(stage.site.site_path),
+    }
+
+    async def tresor(*arguments: str) -> Ended:
+        return await run_tresor(*arguments, folder=tmp_path, environment=settings)
+
+    await stage.service(scan_seconds=1.0)
+    await stage.standing()
+    tests = [each.model_dump(mode="json", by_alias=True, exclude_unset=True) for each in (JUMPHOSTS, INTERNET)]
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"workspace": stage.name, "tests": tests}))
+    ran_once = await tresor("policy", "test", "-f", "tests.yaml")
+    assert (ran_once.code, ran_once.out.count("passed")) == (0, 2), ran_once.err
+    put = await tresor("policy", "keep", "-f", "tests.yaml")
+    assert put.code == 0, put.err
+    await stage.site.tap.until(CHASSIS.applied, workspace=stage.name)
+    listed = await tresor("policy", "kept", stage.name, "-o", "json")
+    assert [each["test"]["name"] for each in yaml.safe_load(listed.out)["tests"]] == [JUMPHOSTS.name, INTERNET.name]
+    drawn = await tresor("isolation", stage.name, "--svg", "one.svg", "--html", "one.html")
+    assert drawn.code == 0, drawn.err
+    words = {each.text for each in ElementTree.parse(tmp_path / "one.svg").iter() if each.tag.endswith("}text")}
+    assert {"login", "compute", "jumphosts", "tcp 22", "tcp 22,6817-6819", "\u2713 isolated"} <= words
+    everybody = await tresor("isolation", "--svg", "all.svg")
+    assert everybody.code == 0, everybody.err
+    titles = {each.text for each in ElementTree.parse(tmp_path / "all.svg").iter() if each.tag.endswith("}title")}
+    assert f"{stage.name}: isolated" in titles
+    assert f"outside to {stage.name}: tcp 22, as declared" in titles
+    assert "<!DOCTYPE html>" in (tmp_path / "one.html").read_text()
+    gone = await tresor("policy", "forget", stage.name)
+    assert gone.code == 0, gone.err
     assert (await kept(stage)).tests == ()

@@ -12,7 +12,9 @@ from bootstrap.places import CHECKOUT
 from contracts.network_policy import Counterexample, PolicyTestResult
 from operator_cli.exits import Exit
 from operator_cli.policy.results import to_junit
+from shared.testing import Site
 from tests.operator_cli.conftest import Tresor
+from tests.operator_cli.provisioner_double import make_context, make_handlers
 
 DOCUMENT = CHECKOUT / "deploy/demo/openhpc.yaml"
 SITE = CHECKOUT / "deploy/demo/site.yaml"
@@ -136,3 +138,21 @@ def test_any_name_makes_xml_that_ci_can_read() -> None:
     root = ElementTree.fromstring(to_junit([result.model_copy(update={"name": name})]))
     (case,) = root.iter("testcase")
     assert "<b>&\"' " in str(case.get("name"))
+
+
+async def test_a_plan_shows_the_tests_on_what_the_document_would_make(
+    site: Site, operator: Tresor, document_file: Callable[..., Path], tests_file: Callable[[str], str]
+) -> None:
+    await site.start(make_handlers(), make_context)
+    document = str(document_file())
+    arguments = ("plan", "-f", document, "--tests")
+    good = await operator(*arguments, tests_file(GOOD), TRESOR_SITE_PATH=str(SITE))
+    assert good.code == Exit.OK, good.err
+    assert "compute never reaches the internet" in good.out
+    bad = await operator(*arguments, tests_file(GOOD + BAD), "-o", "json", TRESOR_SITE_PATH=str(SITE))
+    assert bad.code == Exit.NEGATIVE
+    shown = json.loads(bad.out)
+    assert shown["workspace"] == "openhpc"
+    assert [each["result"] for each in shown["policy_tests"]["results"]] == ["passed", "passed", "passed", "failed"]
+    wrong = await operator(*arguments, tests_file(GOOD.replace("role:compute", "role:gpu")), TRESOR_SITE_PATH=str(SITE))
+    assert (wrong.code, "has no role 'gpu'" in wrong.err) == (Exit.USAGE, True)

@@ -8,7 +8,7 @@ import typer
 
 from operator_cli import audit, cloud_audit, events, findings, isolation, keys, policy, watch, workspaces
 from operator_cli.exits import Exit, Stop
-from operator_cli.options import DocumentFile, Output, Timeout
+from operator_cli.options import DocumentFile, Output, PlanTestsFile, Timeout
 from operator_cli.printing import Form, tell_stop
 
 app = typer.Typer(
@@ -31,9 +31,9 @@ app.command("audit")(cloud_audit.audit)
 
 
 @app.command("plan")
-def plan(file: DocumentFile, output: Output = Form.TABLE, timeout: Timeout = None) -> None:
+def plan(file: DocumentFile, output: Output = Form.TABLE, tests: PlanTestsFile = None, timeout: Timeout = None) -> None:
     """What a create with this document would do, and everything that speaks against it. Changes nothing."""
-    workspaces.make_plan(file, output, timeout)
+    workspaces.make_plan(file, output, tests, timeout)
 
 
 @app.command("doctor")

@@ -11,6 +11,9 @@ Output = Annotated[Form, typer.Option("--output", "-o", help="How the answer is 
 DocumentFile = Annotated[
     Path, typer.Option("--file", "-f", help="The workspace document, YAML.", exists=False, dir_okay=False)
 ]
+PlanTestsFile = Annotated[
+    Path | None, typer.Option("--tests", help="Policy tests to run on what the document would make.", dir_okay=False)
+]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is done, or only until it is accepted.")]
 LongTimeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the end.", min=0.1)]
 Timeout = Annotated[

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from operator_cli.exits import Exit, Stop
-from operator_cli.options import DocumentFile, Generation, LongTimeout, Name, Output, Timeout, Wait, Yes
+from operator_cli.options import DocumentFile, Generation, LongTimeout, Name, Output, PlanTestsFile, Timeout, Wait, Yes
 from operator_cli.printing import Form, coloured, emit, say, table, tell_complaints
 
 if TYPE_CHECKING:
+    from contracts.network_policy import PolicyTestsRun
     from contracts.provisioner import WorkspaceShown
     from contracts.workspace import Workspace
     from operator_cli.session import Outcome
@@ -105,20 +106,23 @@ def list_(
 
 
 @app.command()
-def plan(file: DocumentFile, output: Output = Form.TABLE, timeout: Timeout = None) -> None:
+def plan(file: DocumentFile, output: Output = Form.TABLE, tests: PlanTestsFile = None, timeout: Timeout = None) -> None:
     """What a create with this document would do, and everything that speaks against it. Changes nothing."""
-    make_plan(file, output, timeout)
+    make_plan(file, output, tests, timeout)
 
 
-def make_plan(file: Path, output: Form, timeout: float | None) -> None:
-    """The body of `plan`. Exit code 3 when a create would be rejected."""
+def make_plan(file: Path, output: Form, tests: Path | None, timeout: float | None) -> None:
+    """The body of `plan`. Exit code 3 when a create would be rejected, 1 when a policy test fails."""
     document, source = read_document(file)
+    tested = _tested(tests, document) if tests is not None else None
     from contracts.provisioner import PlanWorkspace, WorkspacePlanned
     from operator_cli.document import located
+    from operator_cli.policy import results
 
     answer: WorkspacePlanned = _ask(PlanWorkspace(document=document), WorkspacePlanned, timeout or 30.0)
     if output is not Form.TABLE:
-        emit(output, answer.model_dump(mode="json"))
+        policy_tests = {"policy_tests": tested.model_dump(mode="json")} if tested is not None else {}
+        emit(output, {**answer.model_dump(mode="json"), **policy_tests})
     else:
         table(
             ("", "kind", "name", "detail"),
@@ -126,9 +130,24 @@ def make_plan(file: Path, output: Form, timeout: float | None) -> None:
             title=f"{answer.workspace}, from generation {answer.generation}",
             empty="Nothing would change.",
         )
+        if tested is not None:
+            results.show(tested.results, "policy tests, on what the document would make")
     if answer.problems:
         tell_complaints(source, located(source, answer.problems))
         raise Stop(Exit.REJECTED, f"a create with this document would be rejected: {len(answer.problems)} problem(s)")
+    if tested is not None:
+        results.end(tested.results, strict=False)
+
+
+def _tested(file: Path, document: "Workspace") -> "PolicyTestsRun":
+    """The policy tests on the world as it would stand with the document, before any service is asked."""
+    from operator_cli.policy.source import check_names, read_tests
+    from operator_cli.policy.testing import read_site, run_on_documents
+
+    tests, source = read_tests(file)
+    site = read_site(None)
+    check_names(tests, source, document, site)
+    return run_on_documents(tests, [document], site)
 
 
 def read_document(file: Path) -> "tuple[Workspace, Source]":
