@@ -17,7 +17,8 @@ from network_policy.domain.world import World
 from tests.network_policy.documents import workspaces
 from tests.network_policy.enclaves import SITE, document, rule, with_rule
 
-ROUTED = SITE.model_copy(update={"external_network": "public"})
+ROUTED = SITE.model_copy(update={"external_network": "public", "vlan_physical_network": "physnet1"})
+AGENTS = ROUTED.model_copy(update={"backend": "agent"})
 DEMO = Path(__file__).parents[2] / "deploy/demo"
 OPENHPC = Workspace.model_validate(yaml.safe_load((DEMO / "openhpc.yaml").read_text()))
 DEMO_SITE = Site.model_validate(yaml.safe_load((DEMO / "site.yaml").read_text()))
@@ -34,10 +35,10 @@ def test_the_demos_document_is_isolated_as_declared_m1() -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(workspaces(), st.integers(0, 3))
-def test_every_document_is_isolated_as_declared_m1(made: Workspace, least_nodes: int) -> None:
-    assume(not problems(made, SITE))
-    world, claim = prospect(made, ROUTED, least_nodes=least_nodes)
+@given(workspaces(), st.integers(0, 3), st.sampled_from([ROUTED, AGENTS]))
+def test_every_document_is_isolated_as_declared_m1(made: Workspace, least_nodes: int, site: Site) -> None:
+    assume(not problems(made, site))
+    world, claim = prospect(made, site, least_nodes=least_nodes)
     verdict = Prover(world, [claim]).prove(made.name)
     assert verdict.holds, verdict.counterexamples
     addresses = [address for port in world.ports for address in port.addresses]
@@ -50,7 +51,7 @@ def test_every_document_is_isolated_as_declared_m1(made: Workspace, least_nodes:
 @given(workspaces(), st.data())
 def test_a_rule_too_many_is_found_in_every_document_m1(made: Workspace, data: st.DataObject) -> None:
     """Anything from anywhere is more than any document can declare, once there is somebody it comes to."""
-    assume(not problems(made, SITE))
+    assume(not problems(made, ROUTED))
     world, claim = prospect(made, ROUTED, least_nodes=1)
     routed = {each.name for each in made.networks if each.routed}
     reached = [

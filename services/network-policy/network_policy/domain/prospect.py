@@ -14,10 +14,9 @@ from contracts.workspace import NetworkClass, NodeRole, Workspace
 from network_policy.domain.compile import Policy, Uncompilable, compile_policy
 from network_policy.domain.filters import Claim
 from network_policy.domain.names import DEFAULT_GROUP, group_name, node_name
-from network_policy.domain.plan import bind
-from network_policy.domain.rule import Rule
+from network_policy.domain.rule import Remote, RemoteKind, Rule
 from network_policy.domain.topology import ROUTER_INTERFACES
-from network_policy.domain.world import Group, GroupRule, Network, Port, Router, Subnet, World
+from network_policy.domain.world import AddressGroup, Group, GroupRule, Network, Port, Router, Subnet, World
 
 _TAKEN_ADDRESSES = 3
 """The prefix's own address, the gateway's and Neutron's DHCP port's: nodes come after these."""
@@ -40,9 +39,10 @@ def prospect(document: Workspace, site: Site, *, least_nodes: int = 0) -> tuple[
     network_ids = dict(zip((each.name for each in document.networks), (each.id for each in networks), strict=True))
     routed = [each for each in document.networks if each.routed and each.network_class is NetworkClass.PRIVATE]
     ports = tuple(_ports(document, project_id, group_ids, network_ids, nodes))
+    bound = _far_ends(policy, group_ids)
     world = World(
         groups=(
-            *(_group(policy, role, group_ids, project_id) for role in policy.roles),
+            *(_group(policy, role, group_ids[role], project_id, bound) for role in policy.roles),
             Group(f"{project_id}/{DEFAULT_GROUP}", DEFAULT_GROUP, project_id),
         ),
         ports=(*ports, *(_interface(document, project_id, network_ids[each.name], each) for each in routed)),
@@ -57,6 +57,7 @@ def prospect(document: Workspace, site: Site, *, least_nodes: int = 0) -> tuple[
             if prefix
         ),
         routers=(Router(f"{project_id}/router", project_id, outside),) if routed else (),
+        address_groups=_address_groups(policy, group_ids, project_id, ports),
         whole=True,
     )
     roles = {node_name(document.name, role.name, index): role.name for role, index in nodes}
@@ -80,15 +81,15 @@ def _nodes(document: Workspace, least_nodes: int) -> list[tuple[NodeRole, int]]:
     declared = [(role, index) for role in document.roles for index in range(role.count)]
     room = {each.name: _room(each) for each in document.networks}
     for role, _ in declared:
-        for name in role.networks:
+        for name in role.all_networks:
             room[name] -= 1
     if any(left < 0 for left in room.values()):
         raise Uncompilable(f"the prefixes of '{document.name}' have no room for all nodes")
     for role in document.roles:
         for index in range(role.count, least_nodes):
-            if all(room[name] for name in role.networks):
+            if all(room[name] for name in role.all_networks):
                 declared.append((role, index))
-                for name in role.networks:
+                for name in role.all_networks:
                     room[name] -= 1
     return declared
 
@@ -132,8 +133,9 @@ def _ports(
     free = {network.name: _addresses(network) for network in document.networks}
     for role, index in nodes:
         name = node_name(document.name, role.name, index)
-        for network in role.networks:
-            port_name = f"{name}-{network}" if len(role.networks) > 1 else name
+        for network in role.all_networks:
+            port_name = f"{name}-{network}" if len(role.all_networks) > 1 else name
+            is_subport = network not in role.networks
             yield Port(
                 id=port_name,
                 name=port_name,
@@ -141,10 +143,16 @@ def _ports(
                 network_id=network_ids[network],
                 addresses=next(free[network]),
                 group_ids=(group_ids[role.name],),
-                device_owner="compute:nova",
+                device_owner="trunk:subport" if is_subport else "compute:nova",
                 device_id=name,
-                vnic_type="baremetal" if role.hardware == "baremetal" else "normal",
+                vnic_type=_vnic_type(role, is_subport=is_subport),
             )
+
+
+def _vnic_type(role: NodeRole, *, is_subport: bool) -> str:
+    if role.hardware == "baremetal":
+        return "baremetal"
+    return "normal" if is_subport else role.vnic_type
 
 
 def _interface(document: Workspace, project_id: str, network_id: str, network: DeclaredNetwork) -> Port:
@@ -161,12 +169,33 @@ def _interface(document: Workspace, project_id: str, network_id: str, network: D
     )
 
 
-def _group(policy: Policy, role: str, group_ids: dict[str, str], project_id: str) -> Group:
-    group_id = group_ids[role]
-    rules = sorted(policy.roles[role], key=Rule.key)
+def _far_ends(policy: Policy, group_ids: dict[str, str]) -> dict[str, Remote]:
+    """What stands for each role at the far end of a rule."""
+    kind = RemoteKind.GROUP if policy.far_ends == "group" else RemoteKind.ADDRESS_GROUP
+    return {role: Remote(kind, group_id) for role, group_id in group_ids.items()}
+
+
+def _address_groups(
+    policy: Policy, group_ids: dict[str, str], project_id: str, ports: tuple[Port, ...]
+) -> tuple[AddressGroup, ...]:
+    """The addresses of each role's nodes, where rules name roles by these."""
+    if policy.far_ends == "group":
+        return ()
+    addresses: dict[str, list[str]] = {group_id: [] for group_id in group_ids.values()}
+    for port in ports:
+        addresses[port.group_ids[0]] += [str(ip_network(address)) for address in port.addresses]
+    return tuple(AddressGroup(group_id, project_id, tuple(prefixes)) for group_id, prefixes in addresses.items())
+
+
+def _group(policy: Policy, role: str, group_id: str, project_id: str, bound: dict[str, Remote]) -> Group:
+    rules = [
+        rule.with_remote(bound[rule.remote.value]) if rule.remote.kind is RemoteKind.ROLE else rule
+        for rule in sorted(policy.roles[role], key=Rule.key)
+    ]
     return Group(
         group_id,
         group_id,
         project_id,
-        tuple(GroupRule(f"{group_id}/{number}", group_id, bind(each, group_ids)) for number, each in enumerate(rules)),
+        tuple(GroupRule(f"{group_id}/{number}", group_id, each) for number, each in enumerate(rules)),
+        stateful=role not in policy.stateless,
     )

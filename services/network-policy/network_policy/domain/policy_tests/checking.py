@@ -42,11 +42,10 @@ def _about(field: str, end: str, site: Site, workspace: str, roles: list[str]) -
                 reason=f"'{value}' is no node of '{workspace}'",
                 remedy=f"write the role and a number: {roles[0] if roles else 'login'}-0",
             )
-    elif kind in ("site", "zone"):
-        places = site.endpoints if kind == "site" else site.zones
-        if value not in places:
-            yield Problem(
-                field=field,
-                reason=f"the site file names no {'endpoint' if kind == 'site' else 'zone'} '{value}'",
-                remedy=f"use one of: {', '.join(sorted(places)) or 'none is declared'}",
-            )
+    elif kind in ("site", "zone") and site.place(end) is None:
+        places = site.endpoints if kind == "site" else {**site.zones, **site.tunnels}
+        yield Problem(
+            field=field,
+            reason=f"the site file names no {'endpoint' if kind == 'site' else 'zone'} '{value}'",
+            remedy=f"use one of: {', '.join(sorted(places)) or 'none is declared'}",
+        )

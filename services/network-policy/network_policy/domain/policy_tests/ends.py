@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
-from contracts.site import Endpoint, Site, Zone
+from contracts.site import Site
 from network_policy.domain.filters import Claim
 from network_policy.domain.intervals import EMPTY, Intervals, meets, subtract, union
 from network_policy.domain.names import node_name
@@ -156,11 +156,10 @@ class Places:
 
 
 def addresses_of_place(site: Site, kind: str, name: str) -> Addresses:
-    """The addresses of an endpoint or zone of the site file. Raises UnknownEnd."""
-    places: Mapping[str, Endpoint | Zone] = site.endpoints if kind == "site" else site.zones
-    if name not in places:
+    """The addresses of an endpoint, zone or tunnel's far side of the site file. Raises UnknownEnd."""
+    prefixes = site.place(f"{kind}:{name}")
+    if prefixes is None:
         raise UnknownEnd(f"the site file names no {'endpoint' if kind == 'site' else 'zone'} '{name}'")
-    prefixes = places[name].prefixes
     return {each: union(*(addresses_of(prefix, each) for prefix in prefixes)) for each in ETHERTYPES}
 
 
@@ -168,6 +167,7 @@ def internet(site: Site) -> Addresses:
     """All addresses that are globally reachable, but for the places that the site file names."""
     places = [prefix for endpoint in site.endpoints.values() for prefix in endpoint.prefixes]
     places += [prefix for zone in site.zones.values() for prefix in zone.prefixes]
+    places += [prefix for tunnel in site.tunnels.values() for prefix in (*tunnel.far_prefixes, *tunnel.peers)]
     found: dict[Ethertype, Intervals] = {}
     for each in ETHERTYPES:
         narrow = (prefix for prefix in places if ip_network(prefix).prefixlen >= _NARROWEST_INTERNET[each])
