@@ -117,8 +117,9 @@ class Application:
         try:
             service.negotiate(request)
             if not service.public(request):
-                caller = self.cloud.keystone.tokens.caller(request.headers.get("x-auth-token", ""))
-                if caller is None:
+                tokens, token_id = self.cloud.keystone.tokens, request.headers.get("x-auth-token", "")
+                caller = tokens.caller(token_id)
+                if caller is None or not tokens.permits(token_id, service.catalog_type, request.method, request.path):
                     return service.unauthorized()
                 request.caller = self._identified(caller, request)
             handler, request.params = service.router.find(request.method, request.path)

@@ -13,6 +13,18 @@ OWN_TOPIC = "tresor"
 """A second notification topic, beside OpenStack's own: every message is published on both."""
 
 
+SERVICE_TYPES = {
+    "cinder": "block-storage",
+    "glance": "image",
+    "ironic": "baremetal",
+    "manila": "shared-file-system",
+    "neutron": "network",
+    "nova": "compute",
+    "placement": "placement",
+}
+"""Of each service's user, as in the catalogue."""
+
+
 @dataclass(frozen=True)
 class Site:
     """The settings of settings.sh, as values."""
@@ -87,6 +99,7 @@ class Site:
         return {
             **self.client(user),
             "www_authenticate_uri": self.auth_url,
+            "service_type": SERVICE_TYPES[user],  # without it tokens with access rules are refused
             "service_token_roles_required": "true",
             "service_token_roles": "service",
             "interface": "internal",

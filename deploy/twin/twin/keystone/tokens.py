@@ -1,5 +1,6 @@
 """Tokens: issued, looked up, expired. Roles are read anew at each use, as Keystone does with Fernet tokens."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,22 @@ class Tokens:
             held = tuple(role for role in token.role_ids if role in held)
         return held or None
 
+    def permits(self, token_id: str, service_type: str, method: str, path: str) -> bool:
+        """Whether the application credential behind the token, if there is one with access rules, allows the request.
+
+        As keystonemiddleware does it in each service (`_validate_access_rules`): one rule has to fit by service, method
+        and path; in a rule's path `*` and `{name}` are one segment, `**` is any number.
+        """
+        token = self._tokens.get(token_id)
+        credential = self._keystone.credentials.get(token.credential_id) if token and token.credential_id else None
+        rules = credential.get("access_rules") if credential else None
+        return rules is None or any(
+            rule.get("service") == service_type
+            and rule.get("method") == method
+            and _path_fits(str(rule.get("path") or ""), path)
+            for rule in rules
+        )
+
     def caller(self, token_id: str) -> Caller | None:
         """Who the token stands for, or None."""
         token = self._tokens.get(token_id)
@@ -123,3 +140,12 @@ class Tokens:
             system=token.system,
             roles=names,
         )
+
+
+def _path_fits(pattern: str, path: str) -> bool:
+    parts = re.split(r"(\*\*|\*|\{[^}]*\})", pattern)
+    wild = {"**": ".*", "*": "[^/]+"}
+    return (
+        re.fullmatch("".join(wild.get(one) or ("[^/]+" if one[:1] == "{" else re.escape(one)) for one in parts), path)
+        is not None
+    )

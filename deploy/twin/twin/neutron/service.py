@@ -141,7 +141,7 @@ class Neutron(Service):
 
     def _agents(self, request: Request) -> Reply:
         if not request.caller.is_admin:
-            raise disallowed("rule:get_agents")
+            return Reply(200, {"agents": []})  # policy filters lists: nobody is told that something is hidden
         beat = self.cloud.clock.now().strftime("%Y-%m-%d %H:%M:%S")
         agents = [
             {

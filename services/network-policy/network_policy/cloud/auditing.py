@@ -27,6 +27,7 @@ MAX_PAGES = 10_000
 ATTACHMENTS_MICROVERSION = "3.27"
 """Cinder's first with the attachments API."""
 ADMIN_ROLE = "admin"
+HIDDEN = "the list is empty, as Neutron shows it to those who may not see agents"
 
 NEUTRON: tuple[tuple[Part, str, str], ...] = (
     (Part.GROUPS, "/security-groups", "security_groups"),
@@ -43,7 +44,7 @@ NEUTRON: tuple[tuple[Part, str, str], ...] = (
 )
 OTHERS: tuple[tuple[Part, str, str, str, str], ...] = (
     (Part.PROJECTS, "identity", "/projects", "projects", ""),
-    (Part.SERVERS, "compute", "/servers/detail?all_tenants=1", "servers", ""),
+    (Part.SERVERS, "compute", "/servers/detail", "servers", ""),
     (Part.VOLUMES, "block_storage", "/volumes/detail?all_tenants=1", "volumes", ""),
     (Part.ATTACHMENTS, "block_storage", "/attachments?all_tenants=1", "attachments", ATTACHMENTS_MICROVERSION),
     (Part.IMAGES, "image", "/images", "images", ""),
@@ -79,17 +80,23 @@ class AuditingCloud:
         def neutron(path: str, key: str) -> Callable[[Connection], tuple[Body, ...]]:
             return lambda connection: everything(connection, path, key, dict)
 
+        is_whole = sees_everything or ADMIN_ROLE in roles
+
         def other(proxy: str, path: str, key: str, microversion: str) -> Callable[[Connection], tuple[Body, ...]]:
+            if proxy == "compute" and is_whole:
+                path += "?all_tenants=1"  # Nova refuses it to others, where Cinder shows them their own
             return lambda connection: tuple(_pages(getattr(connection, proxy), path, key, microversion))
 
         await asyncio.gather(
             *(read(part, neutron(path, key)) for part, path, key in NEUTRON),
             *(read(part, other(*rest)) for part, *rest in OTHERS),
         )
+        if not bodies[Part.AGENTS]:
+            unread.setdefault(Part.AGENTS, HIDDEN)
         return inventories.inventory(
             bodies,
             unread,
-            world=_world(bodies, is_whole=sees_everything or ADMIN_ROLE in roles),
+            world=_world(bodies, is_whole=is_whole),
             account=account,
         )
 
