@@ -85,9 +85,14 @@ class Timer(Generic[C]):
 
 
 class Handlers(Generic[C]):
-    """A service's handlers. `owner` is its module in `contracts`."""
+    """A service's handlers. `owner` is its module in `contracts`.
 
-    def __init__(self, owner: ModuleType) -> None:
+    Without `hears_begun` no notification of what has only begun (`….start`) is handed on, without `hears_itself` none of
+    what this process called at once (`Work.call_at_once`): no transaction is made for them.
+    """
+
+    def __init__(self, owner: ModuleType, *, hears_begun: bool = True, hears_itself: bool = True) -> None:
+        self.hears_begun, self.hears_itself = hears_begun, hears_itself
         self.service: str = owner.OWNER
         self.chassis: ChassisMessages = owner.CHASSIS
         self.messages: dict[str, tuple[type[Message], MessageHandler[C]]] = {}

@@ -23,7 +23,8 @@ class Hearing(Generic[C]):
 
     async def take(self, batch: Sequence[Raw]) -> None:
         """Hand the batch to the handlers; waits for the database as long as it takes."""
-        while True:
+        batch = [raw for raw in batch if self._is_of_use(raw)]
+        while batch:
             try:
                 async with self._runtime.work(hint=True) as work:
                     await self._handle(batch, work)
@@ -40,6 +41,18 @@ class Hearing(Generic[C]):
                 for raw in batch:  # one of them is at fault: the others must not suffer for it
                     await self.take([raw])
                 return
+
+    def _is_of_use(self, raw: Raw) -> bool:
+        handlers = self._runtime.handlers
+        if handlers.notification_sink is not None or (handlers.hears_begun and handlers.hears_itself):
+            return True
+        try:
+            heading = scan(raw)
+        except BrokenNotification:
+            return True  # it is told of
+        if not handlers.hears_begun and heading.event_type.endswith(".start"):
+            return False
+        return handlers.hears_itself or not self._runtime.urgent.made(heading.global_request_id)
 
     async def _handle(self, batch: Sequence[Raw], work: Work[C]) -> None:
         handlers = self._runtime.handlers

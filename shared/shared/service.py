@@ -35,6 +35,8 @@ from shared.work import C, Identity
 S = TypeVar("S", bound=ServiceSettings)
 
 STOP_SECONDS = 10.0
+THREAD_TURN_SECONDS = 0.0005
+"""How long a thread that reads OpenStack's answers may keep the event loop waiting; Python's own 5 ms add up."""
 ContextMaker = Callable[[Any, Cloud | None], Awaitable[C]]
 
 
@@ -182,6 +184,7 @@ def run(
     import uvloop
     from pydantic import ValidationError
 
+    sys.setswitchinterval(THREAD_TURN_SECONDS)
     try:
         settings = settings_class()
         configure_logging(handlers.service, f"{socket.gethostname()}-{os.getpid()}", settings.log_level)

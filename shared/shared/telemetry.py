@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 from opentelemetry import trace
+from opentelemetry.context import attach, detach
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -134,6 +135,20 @@ def span(
     tracer = trace.get_tracer("tresor")
     with tracer.start_as_current_span(name, context=_remote(traceparent), kind=kind, attributes=attributes) as current:
         yield current
+
+
+@contextmanager
+def below(traceparent: str | None) -> Iterator[None]:
+    """What is told here follows from `traceparent`; no span is made of it."""
+    context = _remote(traceparent)
+    if context is None:
+        yield
+        return
+    token = attach(context)
+    try:
+        yield
+    finally:
+        detach(token)
 
 
 def traceparent() -> str | None:

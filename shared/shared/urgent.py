@@ -5,6 +5,7 @@ did not come to make, or whose outcome it did not come to write down, the look t
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from shared import metrics
 from shared.db import LOST, RACED
 from shared.errors import Unknown
 from shared.lease import Leases
-from shared.telemetry import cleaned, logger, span
+from shared.telemetry import below, cleaned, logger, span
 from shared.work import AtOnce, C, Identity, Work, bucket_of
 
 _SETTLE = """
@@ -23,6 +24,10 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS said (intent_id, 
 WHERE intent.intent_id = said.intent_id
 """
 MAX_GROUP = 64
+GATHER_SECONDS = 0.04
+"""How long an outcome waits for others to be written down with it."""
+OWN_SECONDS = 60.0
+MAX_REMEMBERED_CALLS = 20_000
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,19 @@ class Urgent(Generic[C]):
         self._calling: set[asyncio.Task[None]] = set()
         self._outcomes: list[_Outcome] = []
         self._settling: asyncio.Task[None] | None = None
+        self._made: OrderedDict[str, float] = OrderedDict()
+
+    def made(self, request_id: str | None) -> bool:
+        """Whether this process made the call of that request id, within the last minute."""
+        made_at = self._made.get(request_id or "")
+        return made_at is not None and self._identity.clock.monotonic_seconds() - made_at < OWN_SECONDS
 
     def begin(self, calls: Iterable[AtOnce]) -> None:
         """Make the calls, each in a task of its own; returns at once."""
         for one in calls:
+            self._made[one.request_id] = self._identity.clock.monotonic_seconds()
+            if len(self._made) > MAX_REMEMBERED_CALLS:
+                self._made.popitem(last=False)
             task = asyncio.create_task(self._make(one))
             self._calling.add(task)
             task.add_done_callback(self._calling.discard)
@@ -82,6 +96,7 @@ class Urgent(Generic[C]):
 
     async def _settle(self) -> None:
         """Write down what became of the calls: whatever ended while the last commit ran goes with the next."""
+        await self._identity.clock.sleep(GATHER_SECONDS)
         while self._outcomes:
             group, self._outcomes = self._outcomes[:MAX_GROUP], self._outcomes[MAX_GROUP:]
             while True:
@@ -105,7 +120,7 @@ class Urgent(Generic[C]):
         errors = [each.error or None for each in group]
         await work.connection.execute(_SETTLE, ids, states, resources, errors, work.now)
         for each in group:
-            with span("settled", each.one.traceparent):
+            with below(each.one.traceparent):
                 work.emit(
                     self._identity.messages.effect(
                         workspace=each.one.key,

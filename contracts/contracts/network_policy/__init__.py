@@ -1,8 +1,9 @@
 """What network-policy is asked and tells: groups and rules, the proof of isolation, drift and its repair."""
 
 from contracts.chassis import chassis_messages
-from contracts.network_policy import drift, hygiene, isolation, policy, policy_tests, ports, quarantine
+from contracts.network_policy import drift, history, hygiene, isolation, policy, policy_tests, ports, quarantine
 from contracts.network_policy.drift import DriftDetected, DriftRepaired, RuleDrift
+from contracts.network_policy.history import HistoryShown, OpenSpan, PastVerdict, RuleOrigin, ShowHistory
 from contracts.network_policy.hygiene import GroupHygiene, HygieneRemark, HygieneShown, ShowHygiene
 from contracts.network_policy.isolation import (
     IsolationProven,
@@ -52,6 +53,7 @@ MESSAGES = (
     *policy.MESSAGES,
     *isolation.MESSAGES,
     *drift.MESSAGES,
+    *history.MESSAGES,
     *quarantine.MESSAGES,
     *ports.MESSAGES,
     *policy_tests.MESSAGES,
@@ -73,6 +75,7 @@ __all__ = [
     "DuplicatesListed",
     "EvidenceKept",
     "GroupHygiene",
+    "HistoryShown",
     "HygieneRemark",
     "HygieneShown",
     "IsolationProven",
@@ -81,7 +84,9 @@ __all__ = [
     "KeptPolicyTest",
     "ListDuplicates",
     "ListQuarantines",
+    "OpenSpan",
     "Part",
+    "PastVerdict",
     "PolicyEnforced",
     "PolicyTestFailed",
     "PolicyTestPassed",
@@ -98,7 +103,9 @@ __all__ = [
     "RoleReach",
     "Rule",
     "RuleDrift",
+    "RuleOrigin",
     "RunPolicyTests",
+    "ShowHistory",
     "ShowHygiene",
     "ShowIsolation",
     "ShowPolicyTests",

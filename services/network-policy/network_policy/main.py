@@ -18,6 +18,7 @@ async def make_context(settings: Settings, cloud: Cloud | None) -> Context:
         cloud=PolicyCloud(cloud),
         is_enforcing=settings.mode == "enforce",
         scan_seconds=settings.scan_seconds,
+        history_days=settings.history_days,
         quarantine_down_seconds=settings.quarantine_down_seconds,
     )
 

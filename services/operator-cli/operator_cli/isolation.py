@@ -7,6 +7,7 @@ import typer
 
 from operator_cli.exits import Exit, Stop
 from operator_cli.options import Output, SomeName, Timeout
+from operator_cli.past import At, Between, From, To, show_past
 from operator_cli.printing import Form, coloured, console, emit, table
 
 if TYPE_CHECKING:
@@ -27,12 +28,19 @@ def isolation(
     output: Output = Form.TABLE,
     svg: Svg = None,
     html: Html = None,
+    at: At = None,
+    between: Between = None,
+    source: From = None,
+    target: To = None,
     timeout: Timeout = None,
 ) -> None:
-    """The verdict for one workspace, with what each role may reach, or for all.
+    """The verdict for one workspace, with what each role may reach, or for all; now, or as it was (docs/isolation-history.md).
 
     Exit code 1 when isolation is violated or not known.
     """
+    if at is not None or between is not None or source is not None or target is not None:
+        show_past(workspace, at, between, source, target, output, timeout)
+        return
     answer = ask(workspace, timeout)
     draw(answer, workspace, svg, html)
     if output is not Form.TABLE:

@@ -62,7 +62,9 @@ class ChangingCloud:
         """Delete a group with its rules; one that is gone is deleted. Raises CloudError; Conflict while it is used."""
         await self._delete(f"/security-groups/{group_id}", request_id)
 
-    async def protect_port(self, port_id: str, group_ids: Iterable[str], *, revision: int, request_id: str) -> None:
+    async def protect_port(
+        self, port_id: str, group_ids: Iterable[str], *, revision: int, request_id: str, urgent: bool = False
+    ) -> None:
         """Put the port into exactly these groups, filtered, with no address but its own.
 
         Raises CloudError; Conflict when the port has changed since `revision` was read.
@@ -70,7 +72,7 @@ class ChangingCloud:
         body = {"port_security_enabled": True, "security_groups": sorted(group_ids), "allowed_address_pairs": []}
         headers = {"If-Match": f"revision_number={revision}"}
         await self._cloud.call(
-            lambda c: send(c, "put", f"/ports/{port_id}", {"port": body}, headers), request_id=request_id
+            lambda c: send(c, "put", f"/ports/{port_id}", {"port": body}, headers), request_id=request_id, urgent=urgent
         )
 
     async def _delete(self, path: str, request_id: str, *, urgent: bool = False) -> None:

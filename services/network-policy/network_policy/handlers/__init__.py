@@ -4,10 +4,11 @@ lifecycle: the provisioner's events · hints: OpenStack's notifications and the 
 reconcile: one look at a workspace, by way of `enforcing` (groups, drift, proof) or `withdrawing`, or at the whole cloud
 (`scanning`) · `effects`: single calls · `telling`: what the others are told of a look · quarantines, quarantining,
 releasing: nothing in, nothing out, on command · policy_testing: tests that are kept with a workspace, or asked for ·
-hygiene: groups that say nothing, too much, or the same again
+hygiene: groups that say nothing, too much, or the same again · prompt: what is repaired at once, `afterwards` and
+`pace`: its confirmation · remembering, past: the history, and what is asked of it
 """
 
-from network_policy.handlers import hints, hygiene, lifecycle, policy_testing, quarantines, queries, reconcile
+from network_policy.handlers import hints, hygiene, lifecycle, past, policy_testing, quarantines, queries, reconcile
 from network_policy.handlers.context import Context, handlers
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "hints",
     "hygiene",
     "lifecycle",
+    "past",
     "policy_testing",
     "quarantines",
     "queries",

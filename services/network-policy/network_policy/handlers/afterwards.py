@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from network_policy import store
-from network_policy.domain.world import GroupRule, World
+from network_policy.domain.world import GroupRule, Port, World
 from network_policy.handlers.context import Context
 from network_policy.handlers.telling import Told, remember
 from network_policy.store import Known, OpenDrift, PromptRepair
@@ -20,14 +20,15 @@ async def take_over(tx: Work[Context], known: Known, told: Told) -> tuple[Told, 
     left = [
         each
         for each in repairs
-        if each.repaired_at is None and (tx.now - each.detected_at).total_seconds() >= LEFT_UNDONE_SECONDS
+        if each.repaired_at is None
+        and (each.failed or (tx.now - each.detected_at).total_seconds() >= LEFT_UNDONE_SECONDS)
     ]
     if not left:
         return told, repairs
     opened = {each.drift: OpenDrift(detected_at=each.detected_at, happened_at=each.happened_at) for each in left}
     told = Told({**told.open_drift, **opened}, told.violation)
     await remember(tx, known, told, suspect=known.suspect)
-    await store.forget_prompt(tx.connection, [each.rule_id for each in left])
+    await store.forget_prompt(tx.connection, [each.repair_id for each in left])
     return told, tuple(each for each in repairs if each not in left)
 
 
@@ -37,19 +38,23 @@ def under_way(repairs: Iterable[PromptRepair]) -> bool:
 
 
 def done(repairs: Iterable[PromptRepair]) -> tuple[PromptRepair, ...]:
-    """Those whose rules are gone: what they had made possible is to be explained."""
+    """Those that worked: what they had made possible is to be explained."""
     return tuple(each for each in repairs if each.repaired_at is not None)
 
 
-def with_rules(world: World, repairs: Iterable[PromptRepair]) -> World:
-    """The world as it was while the rules stood."""
+def as_it_was(world: World, repairs: Iterable[PromptRepair]) -> World:
+    """The world while the rules stood and the ports were out of order."""
     rules: dict[str, list[GroupRule]] = {}
+    ports: dict[str, Port] = {}
     for each in repairs:
-        rules.setdefault(each.group_id, []).append(GroupRule(each.rule_id, each.group_id, each.rule))
+        if each.rule is not None and each.group_id is not None:
+            rules.setdefault(each.group_id, []).append(GroupRule(each.repair_id, each.group_id, each.rule))
+        if each.port is not None:
+            ports[each.port.id] = each.port
     groups = tuple(
         replace(group, rules=tuple({each.id: each for each in (*group.rules, *rules[group.id])}.values()))
         if group.id in rules
         else group
         for group in world.groups
     )
-    return replace(world, groups=groups)
+    return replace(world, groups=groups, ports=tuple(ports.get(port.id, port) for port in world.ports))

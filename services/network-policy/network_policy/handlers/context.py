@@ -23,8 +23,10 @@ class Context:
     scan_seconds: float
     quarantine_down_seconds: float = 180.0
     """How long ports in quarantine are out of service, so that flows die that were there before."""
+    history_days: float = 400.0
+    """How long a version that stands no more is kept."""
     policies: Policies = field(default_factory=Policies, compare=False)
     pace: Pace = field(default_factory=Pace, compare=False)
 
 
-handlers: Handlers[Context] = Handlers(network_policy)
+handlers: Handlers[Context] = Handlers(network_policy, hears_begun=False, hears_itself=False)

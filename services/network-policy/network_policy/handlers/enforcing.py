@@ -11,10 +11,11 @@ from network_policy.domain.filters import Claim
 from network_policy.domain.proof import Prover, Verdict
 from network_policy.domain.sight import Sight, see
 from network_policy.domain.world import Group, Port, World
-from network_policy.handlers.afterwards import done, take_over, under_way, with_rules
+from network_policy.handlers.afterwards import as_it_was, done, take_over, under_way
 from network_policy.handlers.context import Context
 from network_policy.handlers.effects import Hand
 from network_policy.handlers.policy_testing import Judge, tell_tests
+from network_policy.handlers.remembering import remember_project
 from network_policy.handlers.telling import Told, tell_drift, tell_outcome, tell_violation
 from network_policy.store import Known, PromptRepair
 from shared.handlers import Turn
@@ -34,6 +35,7 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
     policy = compile_policy(known.document, turn.context.site)
     async with turn.transaction() as tx:
         told, repairs = await take_over(tx, known, Told.of(known))
+    looked_at = listed_at = turn.now
     sight = first = await _look(turn, known, policy)
     hand = Hand(turn, known.workspace, known.project_id, {**known.group_ids, **sight.actual.group_ids})
     explaining: asyncio.Task[Verdict] | None = None
@@ -50,6 +52,7 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
                 if not sight.todo:
                     break
                 await hand.make(sight.todo)
+                listed_at = turn.now
                 sight = await _look(turn, known, policy)
     finally:
         if explaining is not None:
@@ -58,6 +61,9 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
     proof = await _prove(turn, known, policy, sight, done(repairs))
     tested = await Judge(turn.context, proof.world, proof.claims).results(known)
     pause = await _conclude(turn, known, proof, tested, told, observed_at)
+    if first.drift:
+        await remember_project(turn, known, first, looked_at)
+    await remember_project(turn, known, sight, listed_at)
     return CONFIRM_SECONDS if pause is None and under_way(repairs) else pause
 
 
@@ -66,7 +72,7 @@ class _Proof:
     sight: Sight
     verdict: Verdict
     before: tuple[Sight, Verdict] | None
-    """While the rules stood that were taken out at once."""
+    """While that stood which was repaired at once."""
     repairs: tuple[PromptRepair, ...]
     world: World
     claims: tuple[Claim, ...]
@@ -84,7 +90,7 @@ async def _conclude(
     async with turn.transaction() as tx:
         if proof.before is not None:
             told = await tell_violation(tx, known, *proof.before, told, repairing=True)
-            await store.explained(tx.connection, [each.rule_id for each in proof.repairs])
+            await store.explained(tx.connection, [each.repair_id for each in proof.repairs])
         # A look at a cloud in motion may see a port before its group: what nothing explains is looked at twice.
         confirmed = known.suspect or bool(told.violation)
         if not verdict.holds and confirmed:
@@ -160,7 +166,7 @@ async def _prove(
     verdict = await asyncio.to_thread(lambda: Prover(world, claims).prove(known.workspace))
     if not repairs:
         return _Proof(sight, verdict, None, repairs, world, claims)
-    former = with_rules(world, repairs)
+    former = as_it_was(world, repairs)
     seen = sight_of(known, policy, former.groups, former.ports)
     found = await asyncio.to_thread(lambda: Prover(former, [seen.claim, *others]).prove(known.workspace))
     return _Proof(sight, verdict, (seen, found), repairs, world, claims)

@@ -7,7 +7,8 @@ from contracts.openstack.neutron import NetworkPayload, Port, RbacPolicy, Resour
 from network_policy import store
 from network_policy.domain.names import role_of_node
 from network_policy.handlers.context import WHOLE_CLOUD, Context, handlers
-from network_policy.handlers.prompt import repair_rules
+from network_policy.handlers.prompt import repair_port, repair_rules
+from network_policy.handlers.told import port_of
 from network_policy.store import Known
 from shared.work import Work
 
@@ -23,6 +24,8 @@ async def on_policy_changed(seen: Notification, tx: Work[Context]) -> None:
     is_policy = seen.is_about("security_group", "security_group_rule", "rbac_policy")
     is_new_rule = seen.is_about("security_group_rule.create")
     repaired = await repair_rules(seen, tx) if is_new_rule else frozenset()
+    if repaired and not _names_other_groups(seen):
+        return
     for workspace in await _workspaces(seen, tx):
         if workspace in repaired:
             continue
@@ -41,7 +44,7 @@ async def on_port_changed(seen: Notification, tx: Work[Context]) -> None:
         known = await store.load(tx.connection, workspace)
         if known is not None and all(_is_in_order(port, known) for port in _ports(seen)):
             tx.reconcile(workspace, SETTLING_SECONDS)
-        else:
+        elif known is None or not await _put_right(seen, known, tx):
             await _note(seen, workspace, tx)
             tx.context.pace.hurry(workspace)
             tx.reconcile(workspace)
@@ -59,6 +62,13 @@ async def scan(tx: Work[Context]) -> None:
     """What nobody told of: everything is looked at again."""
     await store.forget_changes(tx.connection, tx.now)
     tx.reconcile(WHOLE_CLOUD)
+
+
+async def _put_right(seen: Notification, known: Known, tx: Work[Context]) -> bool:
+    """Whether the one port that it is about is being put right already."""
+    told = _ports(seen)
+    port = port_of(told[0]) if len(told) == 1 else None
+    return port is not None and port.project_id == known.project_id and await repair_port(port, known, seen, tx)
 
 
 def _ports(seen: Notification) -> tuple[Port, ...]:
@@ -94,6 +104,13 @@ async def _workspaces(seen: Notification, tx: Work[Context]) -> list[str]:
     projects = {resource.project_id for resource in seen.payload.resources if resource.project_id}
     ids = {*seen.payload.resource_ids, *(each for resource in seen.payload.resources for each in _mentions(resource))}
     return await store.workspaces_about(tx.connection, projects, ids)
+
+
+def _names_other_groups(seen: Notification) -> bool:
+    """Whether somebody else's groups are far ends of the rules."""
+    assert isinstance(seen.payload, NetworkPayload)
+    rules = [each for each in seen.payload.resources if isinstance(each, SecurityGroupRule)]
+    return len({each.security_group_id for each in rules}) > 1 or any(each.remote_group_id for each in rules)
 
 
 def _mentions(resource: Resource) -> Iterator[str]:

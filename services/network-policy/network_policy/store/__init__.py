@@ -1,6 +1,7 @@
 """What the service remembers, in its own schema."""
 
 from network_policy.store.changes import Change, change_of, forget_changes, is_own, note_change, workspaces_about
+from network_policy.store.history import forget_history, known_spans, record_repaired, versions, world_at
 from network_policy.store.known import Known, OpenDrift, load, load_all
 from network_policy.store.prompt import (
     Keeper,
@@ -8,6 +9,7 @@ from network_policy.store.prompt import (
     begin_prompt,
     end_prompt,
     explained,
+    fail_prompt,
     forget_prompt,
     keepers,
     prompt_repairs,
@@ -54,13 +56,16 @@ __all__ = [
     "emptied",
     "end_prompt",
     "explained",
+    "fail_prompt",
     "forget_changes",
+    "forget_history",
     "forget_prompt",
     "is_own",
     "join_quarantine",
     "keep_evidence",
     "keep_found",
     "keepers",
+    "known_spans",
     "last_changes",
     "list_quarantines",
     "load",
@@ -71,6 +76,7 @@ __all__ = [
     "order_quarantine",
     "order_release",
     "prompt_repairs",
+    "record_repaired",
     "save_declared",
     "save_deleting",
     "save_group",
@@ -80,6 +86,8 @@ __all__ = [
     "save_told",
     "save_verdict",
     "set_suspect",
+    "versions",
     "withdrawn",
     "workspaces_about",
+    "world_at",
 ]

@@ -1,11 +1,13 @@
 """What was repaired at once, from its notification to the look that explains what it had opened."""
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from network_policy.domain.rule import Rule
+from network_policy.domain.world import AddressPair, Port
 from network_policy.store.known import rule_from_json, rule_to_json
 from shared.db import Connection
 
@@ -21,8 +23,8 @@ WHERE mine.group_id = ANY($1) AND keeper.state IN ('declared', 'deleting') AND k
 FOR SHARE OF keeper
 """
 _BEGIN = """
-INSERT INTO prompt_repair (rule_id, workspace, group_id, rule, drift, happened_at, detected_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING 1
+INSERT INTO prompt_repair (repair_id, workspace, group_id, rule, port, drift, happened_at, detected_at, actor, request_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING 1
 """
 
 
@@ -44,20 +46,26 @@ class Keeper:
 
 @dataclass(frozen=True)
 class PromptRepair:
-    """An undeclared rule that its notification was enough to take out."""
+    """An undeclared rule, or a port out of order, that its notification was enough to put right."""
 
-    rule_id: str
+    repair_id: str
+    """The rule's id; of a port its id and the revision that was out of order."""
     workspace: str
-    group_id: str
-    rule: Rule
+    group_id: str | None
+    rule: Rule | None
+    port: Port | None
+    """As it was."""
     drift: str
     """Digest of the drift as it was told."""
     happened_at: datetime | None
     detected_at: datetime
     repaired_at: datetime | None = None
     """None while the call is under way, or when it was not made."""
+    failed: bool = False
+    actor: str = ""
+    request_id: str = ""
     explained: bool = False
-    """Whether it was proven, and told, what the rule had made possible."""
+    """Whether it was proven, and told, what it had made possible."""
 
 
 async def keepers(connection: Connection, group_ids: Iterable[str]) -> dict[str, Keeper]:
@@ -77,44 +85,61 @@ async def keepers(connection: Connection, group_ids: Iterable[str]) -> dict[str,
 
 
 async def begin_prompt(connection: Connection, repair: PromptRepair) -> bool:
-    """Remember that the rule is being taken out. False when it is already."""
+    """Remember that it is being put right. False when it is already."""
     return bool(
         await connection.fetchval(
             _BEGIN,
-            repair.rule_id,
+            repair.repair_id,
             repair.workspace,
             repair.group_id,
-            rule_to_json(repair.rule),
+            rule_to_json(repair.rule) if repair.rule else None,
+            json.dumps(asdict(repair.port)) if repair.port else None,
             repair.drift,
             repair.happened_at,
             repair.detected_at,
+            repair.actor,
+            repair.request_id,
         )
     )
 
 
-async def end_prompt(connection: Connection, rule_id: str, now: datetime) -> None:
-    """Remember that the rule is gone."""
-    await connection.execute("UPDATE prompt_repair SET repaired_at = $2 WHERE rule_id = $1", rule_id, now)
+async def end_prompt(connection: Connection, repair_id: str, now: datetime) -> None:
+    """Remember that it is as declared."""
+    await connection.execute("UPDATE prompt_repair SET repaired_at = $2 WHERE repair_id = $1", repair_id, now)
 
 
-async def forget_prompt(connection: Connection, rule_ids: Iterable[str]) -> None:
+async def fail_prompt(connection: Connection, repair_id: str) -> None:
+    """Remember that the call did not work: a look takes it over."""
+    await connection.execute("UPDATE prompt_repair SET failed = true WHERE repair_id = $1", repair_id)
+
+
+async def forget_prompt(connection: Connection, repair_ids: Iterable[str]) -> None:
     """These are for a look to repair and to tell."""
-    await connection.execute("DELETE FROM prompt_repair WHERE rule_id = ANY($1)", sorted(rule_ids))
+    await connection.execute("DELETE FROM prompt_repair WHERE repair_id = ANY($1)", sorted(repair_ids))
 
 
-async def explained(connection: Connection, rule_ids: Iterable[str]) -> None:
+async def explained(connection: Connection, repair_ids: Iterable[str]) -> None:
     """It was told what these had made possible."""
-    await connection.execute("UPDATE prompt_repair SET explained = true WHERE rule_id = ANY($1)", sorted(rule_ids))
+    await connection.execute("UPDATE prompt_repair SET explained = true WHERE repair_id = ANY($1)", sorted(repair_ids))
 
 
 async def prompt_repairs(connection: Connection, workspace: str) -> tuple[PromptRepair, ...]:
     """Those of the workspace that are under way or not explained. Locks the workspace against new ones."""
     await connection.execute("SELECT 1 FROM workspace WHERE workspace = $1 FOR UPDATE", workspace)
     rows = await connection.fetch(
-        "SELECT * FROM prompt_repair WHERE workspace = $1 AND NOT explained ORDER BY detected_at, rule_id", workspace
+        "SELECT * FROM prompt_repair WHERE workspace = $1 AND NOT explained ORDER BY detected_at, repair_id", workspace
     )
     return tuple(_repair(row) for row in rows)
 
 
 def _repair(row: Any) -> PromptRepair:
-    return PromptRepair(**{**dict(row), "rule": rule_from_json(row["rule"])})
+    rule = rule_from_json(row["rule"]) if row["rule"] else None
+    return PromptRepair(**{**dict(row), "rule": rule, "port": port_from_json(row["port"]) if row["port"] else None})
+
+
+def port_from_json(text: str) -> Port:
+    """A port from the database."""
+    fields: dict[str, Any] = json.loads(text)
+    pairs = tuple(AddressPair(**pair) for pair in fields.pop("address_pairs"))
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    return Port(**{**fields, **lists, "address_pairs": pairs})

@@ -10,6 +10,7 @@ from network_policy.domain.filters import Box, Claim, beyond
 from network_policy.domain.intervals import EMPTY, Intervals, intersect, normalise, subtract, union
 from network_policy.domain.packet import describe, example_address, example_kind, port_of, show_kind
 from network_policy.domain.policy_tests.ends import Places, Reach, UnknownEnd
+from network_policy.domain.policy_tests.kinship import Kin, Kinship
 from network_policy.domain.policy_tests.saying import say_port, say_rules, say_traffic
 from network_policy.domain.reachability import Reachability
 from network_policy.domain.rule import ALL_TRAFFIC, ETHERTYPES, ICMP, ICMPV6, TCP, UDP, Ethertype, addresses_of
@@ -27,6 +28,7 @@ class PolicyTester:
         self._reachability = reachability or Reachability(world)
         self._topology = Topology(world)
         self._places = Places(world, {claim.workspace: claim for claim in claims}, site, self._topology)
+        self._kinship = Kinship(world, self._places.ports, self._topology)
 
     def run(self, test: PolicyTest, workspace: str) -> PolicyTestResult:
         """Whether the test holds; `workspace` is meant where the test names none."""
@@ -60,6 +62,21 @@ class PolicyTester:
             return _result(test, whose, "passed")
         return _result(test, whose, "failed", packet.why, packet)
 
+    def packets(self, source: str, target: str, workspace: str) -> Iterator[Counterexample]:
+        """Packets that pass from one end to the other, until all rules are shown that let some to or from outside.
+
+        Between two ports the ends of each range of kinds are shown, with a rule for each. Raises UnknownEnd.
+        """
+        sources, targets = (self._places.find(end, workspace) for end in (source, target))
+        for ethertype in ETHERTYPES:
+            yield from self._out(sources.port_ids, targets.outside[ethertype], ethertype, ALL_TRAFFIC)
+            yield from self._in(sources.outside[ethertype], targets.port_ids, ethertype, ALL_TRAFFIC)
+            for one in sorted(sources.port_ids):
+                for other in sorted(targets.port_ids - {one}):
+                    kinds = self._reachability.between(one, other, ethertype)
+                    for kind in sorted({end for interval in kinds for end in interval}):
+                        yield from self._across((one,), (other,), ethertype, ((kind, kind),))
+
     # -- denied: no packet at all
 
     def _passing(self, test: PolicyTest, sources: Reach, targets: Reach) -> Counterexample | None:
@@ -78,9 +95,18 @@ class PolicyTester:
     def _across(
         self, sources: Iterable[str], targets: Iterable[str], ethertype: Ethertype, traffic: Intervals
     ) -> Iterator[Counterexample]:
+        theirs = list(self._kinship.among(targets))
+        for source_kin, own in self._kinship.among(sources):
+            for target_kin, other in theirs:
+                if self._kinship.may_pass(source_kin, target_kin, ethertype, traffic):
+                    yield from self._one_by_one(own, other, ethertype, traffic)
+
+    def _one_by_one(
+        self, sources: Iterable[str], targets: Iterable[str], ethertype: Ethertype, traffic: Intervals
+    ) -> Iterator[Counterexample]:
         ports, passable = self._places.ports, self._reachability
-        for source in sorted(sources):
-            for target in sorted(targets):
+        for source in sources:
+            for target in targets:
                 if source == target:
                     continue
                 kinds = intersect(passable.between(source, target, ethertype), traffic)
@@ -155,9 +181,18 @@ class PolicyTester:
     def _stopped(self, test: PolicyTest, sources: Reach, targets: Reach) -> Iterator[Counterexample | None]:
         """For each pair that has to reach each other a packet that does not pass, or None when all do."""
         senders, receivers = self._nodes(sources.port_ids), self._nodes(targets.port_ids)
+        alike: dict[tuple[Kin, ...], bool] = {}
         for sender in senders:
             for receiver in receivers:
-                yield from self._stopped_between(test, sender, receiver)
+                if {port.id for port in sender} & {port.id for port in receiver}:
+                    continue
+                key = tuple(self._kinship.of(port) for port in (*sender, *receiver))
+                if key not in alike:
+                    alike[key] = self._all_reached(test, sender, receiver)
+                if alike[key]:
+                    yield None
+                else:
+                    yield from self._stopped_between(test, sender, receiver)
         taken = self._taken()
         for ethertype in ETHERTYPES:
             for node in senders:
@@ -168,6 +203,17 @@ class PolicyTester:
                 far = subtract(sources.outside[ethertype], taken[ethertype])
                 boxes = [box for port in node for box in self._reachability.from_outside(port.id, ethertype)]
                 yield from self._stopped_outside(test, node, far, boxes, ethertype, outwards=False)
+
+    def _all_reached(self, test: PolicyTest, sender: tuple[Port, ...], receiver: tuple[Port, ...]) -> bool:
+        """Whether it is certain of all nodes like these, without a look at each."""
+        return any(
+            self._kinship.reach_all(
+                self._kinship.of(one), self._kinship.of(other), ethertype, traffic_of(test, ethertype)
+            )
+            for ethertype in ETHERTYPES
+            for one in sender
+            for other in receiver
+        )
 
     def _nodes(self, port_ids: Iterable[str]) -> list[tuple[Port, ...]]:
         """The ports by the device that they are of: a node reaches another by any of them."""
@@ -189,8 +235,6 @@ class PolicyTester:
     def _stopped_between(
         self, test: PolicyTest, sender: tuple[Port, ...], receiver: tuple[Port, ...]
     ) -> Iterator[Counterexample | None]:
-        if {port.id for port in sender} & {port.id for port in receiver}:
-            return
         short: Counterexample | None = None
         for ethertype in ETHERTYPES:
             if not all(any(_has(port, ethertype) for port in node) for node in (sender, receiver)):

@@ -1,0 +1,248 @@
+"""Every version of Neutron's resources that was observed, with the time it stood: a new row only where something changed.
+
+A version begins when a notification says so, else when a look or a scan first saw it: where OpenStack is silent the
+change may have been earlier, by as much as the scan's bound.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any, get_args, get_type_hints
+
+from pydantic import TypeAdapter
+
+from network_policy.domain.world import Group, GroupRule, Port, World
+from network_policy.store.changes import Change, change_of
+from network_policy.store.prompt import PromptRepair
+from shared.db import Connection
+
+WORKSPACES = "workspaces"
+"""The kind of what was declared: document, groups and ports by role."""
+_TYPES: dict[str, Any] = {
+    name: get_args(kind)[0] for name, kind in get_type_hints(World).items() if get_args(kind)[1:] == (...,)
+}
+KINDS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in _TYPES.items()}
+"""The kinds of resources by their name in a world; the rules of groups have a kind of their own."""
+KINDS["rules"] = TypeAdapter(GroupRule)
+OF_PROJECTS = ("groups", "rules", "ports")
+MAX_VERSIONS = 400_000
+
+_OPEN = """
+SELECT kind, resource_id, digest, valid_from FROM history
+WHERE valid_until IS NULL AND kind = ANY($1) AND ($2::text IS NULL OR project_id = $2)
+"""
+_CLOSE = """
+UPDATE history SET valid_until = gone.at
+FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS gone (kind, resource_id, at)
+WHERE history.kind = gone.kind AND history.resource_id = gone.resource_id AND valid_until IS NULL AND valid_from < gone.at
+"""
+_APPEND = """
+INSERT INTO history (kind, resource_id, project_id, digest, body, valid_from, seen_by, actor, request_id)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::timestamptz[], $7::text[],
+                     $8::text[], $9::text[]) AS new (kind, resource_id, project_id, digest, body, at)
+WHERE NOT EXISTS (SELECT 1 FROM history AS later WHERE later.kind = new.kind AND later.resource_id = new.resource_id
+                  AND (later.valid_until IS NULL OR later.valid_until > new.at))
+ON CONFLICT DO NOTHING
+"""
+_SINCE = """
+UPDATE observed_span SET ended_at = $1 WHERE began_at = (SELECT max(began_at) FROM observed_span) AND ended_at >= $2
+"""
+_VERSIONS = """
+SELECT kind, resource_id, project_id, body, valid_from, valid_until, seen_by, actor, request_id FROM history
+WHERE valid_from <= $2 AND (valid_until IS NULL OR valid_until > $1)
+  AND ($3::text[] IS NULL OR kind <> ALL($4) OR project_id = ANY($3)
+       OR (kind = 'ports' AND body ->> 'device_owner' LIKE 'network:%'))
+ORDER BY valid_from LIMIT $5
+"""
+_ESCAPED = """
+UPDATE history SET valid_until = $2
+WHERE kind = 'ports' AND resource_id = $1 AND valid_until IS NULL AND valid_from < $2 RETURNING project_id, digest, body
+"""
+_PASSED = """
+INSERT INTO history (kind, resource_id, project_id, digest, body, valid_from, valid_until, seen_by, actor, request_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 'notification', $8, $9) ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One resource as it was observed."""
+
+    kind: str
+    resource_id: str
+    project_id: str
+    digest: bytes
+    value: Any
+
+    def body(self) -> str:
+        """As it is stored."""
+        adapter = KINDS.get(self.kind)
+        return adapter.dump_json(self.value).decode() if adapter else json.dumps(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One resource as it stood for a time; `valid_until` is None while it still does."""
+
+    kind: str
+    resource_id: str
+    project_id: str
+    body: str
+    valid_from: datetime
+    valid_until: datetime | None
+    seen_by: str
+    actor: str
+    request_id: str
+
+    def stood_at(self, at: datetime) -> bool:
+        """Whether it was so at that time."""
+        return self.valid_from <= at and (self.valid_until is None or self.valid_until > at)
+
+
+def things_of(world: World) -> list[Thing]:
+    """Everything in the world, the rules apart from their groups."""
+    found: list[Thing] = []
+    for each in fields(world):
+        if each.name not in _TYPES:
+            continue
+        for value in getattr(world, each.name):
+            if isinstance(value, Group):
+                # Rules never change, and have a row of their own.
+                found += [Thing("rules", rule.id, value.project_id, b"", rule) for rule in value.rules]
+                found.append(_thing(each.name, replace(value, rules=())))
+            else:
+                found.append(_thing(each.name, value))
+    return found
+
+
+def _thing(kind: str, value: Any) -> Thing:
+    digest = hashlib.blake2b(repr(value).encode(), digest_size=16).digest()
+    return Thing(kind, value.id, getattr(value, "project_id", ""), digest, value)
+
+
+def declared(workspace: str, project_id: str, value: Mapping[str, Any]) -> Thing:
+    """What was declared for a workspace."""
+    digest = hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).digest()
+    return Thing(WORKSPACES, workspace, project_id, digest, value)
+
+
+async def observe(
+    connection: Connection,
+    things: Iterable[Thing],
+    at: datetime,
+    *,
+    kinds: Sequence[str],
+    project_id: str | None,
+    workspace: str | None,
+) -> int:
+    """Append what differs from what stood; what stood and is not among the things is gone. Returns how many rows.
+
+    `kinds` (of that project, or of all of them) were listed whole at `at`. A later observation is never overwritten (I9).
+    """
+    open_rows = {
+        (row["kind"], row["resource_id"]): (row["digest"], row["valid_from"])
+        for row in await connection.fetch(_OPEN, list(kinds), project_id)
+    }
+    new, gone = [], set(open_rows)
+    for thing in things:
+        key = (thing.kind, thing.resource_id)
+        gone.discard(key)
+        digest, stood_since = open_rows.get(key, (None, None))
+        if digest != thing.digest and (stood_since is None or stood_since < at):
+            new.append(thing)
+    ids = {thing.resource_id for thing in new} | {resource_id for _, resource_id in gone}
+    changes = await change_of(connection, workspace, ids) if workspace and ids else {}
+
+    def since(kind: str, resource_id: str) -> datetime:
+        """When it changed: as its notification says, if that is between what stood and this look."""
+        told = changes[resource_id].happened_at if resource_id in changes else None
+        stood = open_rows.get((kind, resource_id), (None, None))[1]
+        return told if told is not None and told < at and (stood is None or told > stood) else at
+
+    ended = [(kind, resource_id, since(kind, resource_id)) for kind, resource_id in sorted(gone)]
+    ended += [(thing.kind, thing.resource_id, since(thing.kind, thing.resource_id)) for thing in new]
+    if ended:
+        await connection.execute(_CLOSE, *(list(column) for column in zip(*ended, strict=True)))
+    if new:
+        rows = [_row(thing, since(thing.kind, thing.resource_id), changes.get(thing.resource_id)) for thing in new]
+        await connection.execute(_APPEND, *(list(column) for column in zip(*rows, strict=True)))
+    return len(ended) + len(new)
+
+
+def _row(thing: Thing, since: datetime, change: Change | None) -> tuple[Any, ...]:
+    who = (change.actor, change.request_id) if change else ("", "")
+    seen_by = "notification" if change else "look"
+    return (thing.kind, thing.resource_id, thing.project_id, thing.digest, thing.body(), since, seen_by, *who)
+
+
+async def record_repaired(connection: Connection, repair: PromptRepair, now: datetime) -> None:
+    """What stood from its notification until it was put right, and, of a port, what it was before, which it is again."""
+    since = repair.happened_at or repair.detected_at
+    who = (repair.actor, repair.request_id)
+    if repair.rule is not None and repair.group_id is not None:
+        thing = Thing("rules", repair.repair_id, "", b"", GroupRule(repair.repair_id, repair.group_id, repair.rule))
+        project_id = await connection.fetchval(
+            "SELECT project_id FROM workspace WHERE workspace = $1", repair.workspace
+        )
+        await connection.execute(
+            _PASSED, "rules", thing.resource_id, project_id or "", b"", thing.body(), since, max(since, now), *who
+        )
+    if isinstance(repair.port, Port):
+        before = await connection.fetchrow(_ESCAPED, repair.port.id, since)
+        if before is None:
+            return
+        thing = _thing("ports", repair.port)
+        project_id = before["project_id"]
+        await connection.execute(
+            _PASSED, "ports", thing.resource_id, project_id, thing.digest, thing.body(), since, max(since, now), *who
+        )
+        await connection.execute(
+            _PASSED, "ports", thing.resource_id, project_id, before["digest"], before["body"], now, None, "", ""
+        )
+
+
+async def scanned(connection: Connection, at: datetime, bound_seconds: float) -> None:
+    """A full scan ended that listed the cloud as it was then; the span that is known goes on, or another begins."""
+    latest = at - timedelta(seconds=2 * bound_seconds)
+    if await connection.execute(_SINCE, at, latest) == "UPDATE 0":
+        await connection.execute("INSERT INTO observed_span VALUES ($1, $1) ON CONFLICT DO NOTHING", at)
+
+
+async def known_spans(connection: Connection) -> list[tuple[datetime, datetime]]:
+    """The times through which the cloud was scanned without a gap, oldest first."""
+    rows = await connection.fetch("SELECT began_at, ended_at FROM observed_span ORDER BY began_at")
+    return [(row["began_at"], row["ended_at"]) for row in rows]
+
+
+async def versions(
+    connection: Connection, begin: datetime, end: datetime, project_ids: Sequence[str] | None
+) -> tuple[Version, ...]:
+    """What stood at some time between the two; of these projects with what belongs to nobody, or of all."""
+    rows = await connection.fetch(
+        _VERSIONS, begin, end, list(project_ids) if project_ids is not None else None, list(OF_PROJECTS), MAX_VERSIONS
+    )
+    return tuple(Version(**dict(row)) for row in rows)
+
+
+async def forget_history(connection: Connection, before: datetime) -> None:
+    """Forget versions that ended before then."""
+    await connection.execute("DELETE FROM history WHERE valid_until < $1", before)
+    await connection.execute("DELETE FROM observed_span WHERE ended_at < $1", before)
+
+
+def world_at(found: Iterable[Version], at: datetime) -> World:
+    """The world as it stood at that time, as far as it was observed."""
+    values: dict[str, list[Any]] = {name: [] for name in KINDS}
+    for version in found:
+        if version.kind in values and version.stood_at(at):
+            values[version.kind].append(KINDS[version.kind].validate_json(version.body))
+    rules: dict[str, list[GroupRule]] = {}
+    for rule in values.pop("rules"):
+        rules.setdefault(rule.group_id, []).append(rule)
+    values["groups"] = [
+        replace(group, rules=tuple(sorted(rules.get(group.id, ()), key=lambda each: each.id)))
+        for group in values["groups"]
+    ]
+    return World(**{name: tuple(sorted(each, key=lambda one: one.id)) for name, each in values.items()}, whole=True)

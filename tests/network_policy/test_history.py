@@ -1,0 +1,130 @@
+"""The history (M4): what was possible at a time or at any time between two, by what, by whom, and what is not known."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from contracts.network_policy import (
+    DriftRepaired,
+    HistoryShown,
+    IsolationProven,
+    IsolationViolated,
+    ShowHistory,
+)
+from tests.network_policy.stage import Stage
+
+NEVER = 3600.0
+
+
+async def ask(stage: Stage, **fields: object) -> HistoryShown:
+    answer = await stage.site.ask(ShowHistory.model_validate({"of": stage.name, **fields}))
+    assert isinstance(answer, HistoryShown)
+    return answer
+
+
+async def test_an_opening_that_was_closed_at_once_is_found_afterwards_m4(stage: Stage) -> None:
+    await stage.service(scan_seconds=1.0)
+    groups, _ = await stage.standing()
+    await asyncio.sleep(3)
+    begin = stage.site.clock.now()
+    rogue = await stage.open_ssh(groups["compute"])
+    await stage.site.tap.until(IsolationProven, workspace=stage.name)
+    end = stage.site.clock.now()
+    await asyncio.sleep(2)
+    span = await ask(stage, begin=begin, end=end, source="outside", target="compute")
+    (opened,) = span.spans
+    assert opened.packet.rule_ids == (rogue,)
+    assert opened.open_until is not None
+    assert timedelta(0) < opened.open_until - opened.open_from < timedelta(seconds=2)
+    (origin,) = opened.origins
+    assert (origin.resource_id, origin.seen_by) == (rogue, "notification")
+    assert origin.actor
+    assert origin.request_id.startswith("req-")
+    assert not span.unknown
+    at = await ask(stage, begin=opened.open_from + (opened.open_until - opened.open_from) / 2)
+    assert [each.verdict for each in at.verdicts] == ["violated"]
+    before = await ask(stage, begin=begin)
+    assert [each.verdict for each in before.verdicts] == ["isolated"]
+    assert before.verdicts[0].proof is not None
+
+
+async def test_a_port_that_escaped_is_found_afterwards_m4(stage: Stage) -> None:
+    await stage.service(scan_seconds=1.0)
+    _, ports = await stage.standing()
+    await asyncio.sleep(4)
+    begin = stage.site.clock.now()
+    await stage.cloud(
+        lambda c: c.network.update_port(ports["compute-0"], security_groups=[], is_port_security_enabled=False)
+    )
+    await stage.site.tap.until(DriftRepaired, workspace=stage.name)
+    await asyncio.sleep(2)
+    found = await ask(stage, begin=begin, end=stage.site.clock.now(), source="outside", target="node:compute-0")
+    (escaped,) = found.spans
+    assert escaped.open_until is not None
+    assert escaped.packet.rule_ids == (ports["compute-0"],)
+
+
+async def test_what_was_never_possible_and_what_always_was(stage: Stage) -> None:
+    await stage.service(scan_seconds=1.0)
+    await stage.standing()
+    await asyncio.sleep(4)
+    now = stage.site.clock.now()
+    begin = now - timedelta(seconds=1)
+    closed = await ask(stage, begin=begin, end=now, source="outside", target="role:compute")
+    assert not closed.spans
+    assert not closed.problem
+    declared = await ask(stage, begin=begin, end=now, source="role:login", target="role:compute")
+    assert {(each.open_from, each.open_until) for each in declared.spans} == {(begin, None)}
+    jumphost = await ask(stage, begin=now, source="203.0.113.1", target="login")
+    assert {each.packet.port for each in jumphost.spans} == {22}
+
+
+async def test_what_is_not_known_is_said(stage: Stage) -> None:
+    await stage.service(scan_seconds=1.0)
+    await stage.standing()
+    await asyncio.sleep(3)
+    long_ago = stage.site.clock.now() - timedelta(days=2)
+    past = await ask(stage, begin=long_ago, source="outside", target="login")
+    assert "before the first observation" in past.unknown[0].why
+    assert [each.verdict for each in (await ask(stage, begin=long_ago)).verdicts] == ["unknown"]
+
+
+async def test_only_what_changed_is_appended(stage: Stage) -> None:
+    service = await stage.service(scan_seconds=1.0)
+    await stage.standing()
+    await asyncio.sleep(4)
+    rows = await service.pool.fetchval("SELECT count(*) FROM history")
+    spans = await service.pool.fetch("SELECT * FROM observed_span")
+    await asyncio.sleep(3)
+    assert await service.pool.fetchval("SELECT count(*) FROM history") == rows
+    again = await service.pool.fetch("SELECT * FROM observed_span")
+    assert len(spans) == len(again) == 1
+    assert again[0]["ended_at"] > spans[0]["ended_at"]
+    assert not await service.pool.fetchval(
+        "SELECT count(*) FROM history AS a JOIN history AS b USING (kind, resource_id)"
+        " WHERE a.valid_from < b.valid_from AND (a.valid_until IS NULL OR a.valid_until > b.valid_from)"
+    )
+
+
+async def test_a_question_that_makes_no_sense_is_refused(stage: Stage) -> None:
+    await stage.service(scan_seconds=NEVER)
+    with pytest.raises(ValueError, match="both ends"):
+        ShowHistory(of="w", begin=stage.site.clock.now(), source="outside")
+    with pytest.raises(AssertionError, match="host bits"):
+        await stage.site.ask(
+            ShowHistory(of=stage.name, begin=stage.site.clock.now(), source="prefix:10.0.0.1/8", target="login")
+        )
+
+
+async def test_the_violation_stays_in_the_past(stage: Stage) -> None:
+    """In observe mode the opening stays until somebody closes it; both times are kept."""
+    enforcing = await stage.service(scan_seconds=NEVER)
+    groups, _ = await stage.standing()
+    await stage.site.stop(enforcing)
+    await stage.service(mode="observe", scan_seconds=1.0)
+    rogue = await stage.open_ssh(groups["login"])
+    await stage.site.tap.until(IsolationViolated, workspace=stage.name)
+    await asyncio.sleep(2)
+    still = await ask(stage, begin=stage.site.clock.now(), source="outside", target="login")
+    assert any(rogue in each.packet.rule_ids for each in still.spans)
