@@ -30,7 +30,7 @@ class Leases:
 
     def __init__(self, pool: Pool, replica: str, clock: Clock, lease_seconds: float) -> None:
         self._pool = pool
-        self._replica = replica
+        self.replica = replica
         self._clock = clock
         self._lease_seconds = lease_seconds
         self._good_until_monotonic = 0.0
@@ -49,17 +49,15 @@ class Leases:
         until = now + timedelta(seconds=self._lease_seconds)
         try:
             async with transaction(self._pool) as connection:
-                await connection.execute(_SEEN, self._replica, now)
+                await connection.execute(_SEEN, self.replica, now)
                 alive: int = await connection.fetchval(_ALIVE, now - timedelta(seconds=2 * self._lease_seconds))
                 share = -(-BUCKETS // alive)
-                held = {
-                    row["bucket"]: row["fence"] for row in await connection.fetch(_RENEW, self._replica, until, now)
-                }
+                held = {row["bucket"]: row["fence"] for row in await connection.fetch(_RENEW, self.replica, until, now)}
                 if len(held) < share:
-                    taken = await connection.fetch(_TAKE, self._replica, until, now, share - len(held))
+                    taken = await connection.fetch(_TAKE, self.replica, until, now, share - len(held))
                     held |= {row["bucket"]: row["fence"] for row in taken}
                 elif len(held) > share:
-                    for row in await connection.fetch(_YIELD, self._replica, len(held) - share):
+                    for row in await connection.fetch(_YIELD, self.replica, len(held) - share):
                         del held[row["bucket"]]
         except LOST as error:
             logger().warning("lease.not-renewed", error=str(error) or type(error).__name__)
@@ -75,12 +73,12 @@ class Leases:
         self.held = {}
         try:
             async with transaction(self._pool) as connection:
-                await connection.execute(_YIELD, self._replica, BUCKETS)
-                await connection.execute("DELETE FROM replica WHERE replica = $1", self._replica)
+                await connection.execute(_YIELD, self.replica, BUCKETS)
+                await connection.execute("DELETE FROM replica WHERE replica = $1", self.replica)
         except LOST:
             logger().warning("lease.not-released")
 
     async def guard(self, connection: Connection, bucket: int, fence: int) -> None:
         """Within a transaction: nobody can take this bucket before it commits. Raises LeaseLost if somebody has."""
-        if not await connection.fetchval(_GUARD, bucket, self._replica, fence, self._clock.now()):
+        if not await connection.fetchval(_GUARD, bucket, self.replica, fence, self._clock.now()):
             raise LeaseLost(f"bucket {bucket} is no longer leased with fence {fence}")

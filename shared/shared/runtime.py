@@ -4,16 +4,27 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Generic
+from typing import Generic, Protocol
 
 from contracts.envelope import Envelope
 from shared.clock import Clock
-from shared.db import Pool, transaction
+from shared.db import Connection, Pool, transaction
 from shared.handlers import Handlers
 from shared.lease import Leases
 from shared.signing import Keyring
 from shared.urgent import Urgent
-from shared.work import C, Identity, Work
+from shared.work import C, Identity, Work, flush
+
+SOON_SECONDS = 0.5
+"""What is due later is found when the reconcile lane looks by itself, which it does as often."""
+
+
+class MakeWork(Protocol[C]):
+    """Makes a work of the transaction for what is being handled."""
+
+    def __call__(
+        self, cause: Envelope | None, holder: str, correlation_id: str | None = None, hint: bool = False
+    ) -> Work[C]: ...
 
 
 @dataclass
@@ -52,6 +63,26 @@ class Runtime(Generic[C]):
         return self.identity.clock
 
     @asynccontextmanager
+    async def works(self) -> AsyncIterator[tuple[Connection, MakeWork[C]]]:
+        """A transaction for several works, each with its own marks and events, told in the order they were made in."""
+        made: list[Work[C]] = []
+
+        def make(cause: Envelope | None, holder: str, correlation_id: str | None = None, hint: bool = False) -> Work[C]:
+            work = Work(connection, self.identity, self.context, cause, holder, correlation_id, hint)
+            work.fence_of = self.leases.holds
+            made.append(work)
+            return work
+
+        async with transaction(self.pool) as connection:
+            yield connection, make
+            await flush(made)
+        for work in made:
+            self.urgent.begin(work.at_once)
+        self.wakes.relay.set()
+        if any(work.has_marks(SOON_SECONDS) for work in made):
+            self.wakes.reconcile.set()
+
+    @asynccontextmanager
     async def work(
         self,
         *,
@@ -62,17 +93,10 @@ class Runtime(Generic[C]):
         hint: bool = False,
     ) -> AsyncIterator[Work[C]]:
         """A transaction with its marks and events; `lane` is the bucket and fence that it is good under."""
-        async with transaction(self.pool) as connection:
+        async with self.works() as (connection, make):
             if lane is not None:
                 await self.leases.guard(connection, *lane)
-            work = Work(connection, self.identity, self.context, cause, holder, correlation_id, hint)
-            work.fence_of = self.leases.holds
-            yield work
-            await work.flush()
-        self.urgent.begin(work.at_once)
-        self.wakes.relay.set()
-        if work.has_marks:
-            self.wakes.reconcile.set()
+            yield make(cause, holder, correlation_id, hint)
 
 
 async def wait(wake: asyncio.Event, timeout_seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -125,6 +125,8 @@ class Work(Generic[C]):
     """The fence of a bucket that this replica surely holds."""
     at_once: list[AtOnce] = field(default_factory=list)
     """What is called as soon as this has committed."""
+    ended: set[str] = field(default_factory=set)
+    """The commands whose end was told here."""
     _told: list["_Told"] = field(default_factory=list)
     _marked: dict[str, "_Mark"] = field(default_factory=dict)
 
@@ -195,6 +197,7 @@ class Work(Generic[C]):
         row = await self.connection.fetchrow(_END_COMMAND, command_id, state, stored, self.now)
         if row is None:
             return
+        self.ended.add(command_id)
         if self.correlation_id is None:
             self.correlation_id = json.loads(row["body"])["correlationid"]
         fields: dict[str, Any] = {"problems": problems} if "problems" in outcome.model_fields else {}
@@ -208,13 +211,13 @@ class Work(Generic[C]):
             )
         )
 
-    @property
-    def has_marks(self) -> bool:
-        """Whether a key is to be looked at after the commit."""
-        return bool(self._marked)
+    def has_marks(self, within_seconds: float) -> bool:
+        """Whether a key is to be looked at that soon."""
+        soon = self.now + timedelta(seconds=within_seconds)
+        return any(mark.due_at <= soon for mark in self._marked.values())
 
-    async def flush(self) -> None:
-        """Write the marks and the events; the last thing before the commit, as it locks the aggregates' numbers."""
+    async def write_marks(self) -> None:
+        """Write which keys are to be looked at, and the calls that follow the commit."""
         if self.at_once:
             columns = zip(
                 *((one.intent_id, one.key, one.step, one.marker, one.request_id, one.fence) for one in self.at_once),
@@ -225,25 +228,17 @@ class Work(Generic[C]):
             await mark_dirty(
                 self.connection, self._marked, now=self.now, hint=self.hint, correlation_id=self._correlation()
             )
-        if self._told:
-            await self._tell()
 
     def _correlation(self) -> str | None:
         return self.correlation_id or (self.cause.correlationid if self.cause else None)
 
-    async def _tell(self) -> None:
-        groups: dict[str, list[_Told]] = {}
-        for told in self._told:
-            groups.setdefault(stream_of(told.message), []).append(told)
-        rows: list[tuple[Any, ...]] = []
-        streams = sorted(groups)  # always in the same order, so that two transactions never lock crosswise
-        numbered = await self.connection.fetch(_NUMBER, streams, [len(groups[stream]) for stream in streams])
-        for stream, last in numbered:
-            group = groups[stream]
-            rows += [self._row(told, stream, last - len(group) + 1 + index) for index, told in enumerate(group)]
-        await self.connection.execute(_TELL, *(list(column) for column in zip(*rows, strict=True)))
+    @property
+    def told(self) -> list["_Told"]:
+        """What is to be told, in its order."""
+        return self._told
 
-    def _row(self, told: "_Told", stream: str, sequence: int) -> tuple[Any, ...]:
+    def outbox_row(self, told: "_Told", stream: str, sequence: int) -> tuple[Any, ...]:
+        """The event or command as it stands in the outbox, signed."""
         now = self.now
         event_id = self.ids.uuid()
         message = told.message
@@ -289,6 +284,28 @@ class _Told:
 class _Mark:
     due_at: datetime
     traceparent: str | None
+
+
+async def flush(works: Sequence[Work[Any]]) -> None:
+    """Write the marks and the events of works that share a transaction: the last thing before its commit."""
+    for work in works:
+        await work.write_marks()
+    groups: dict[str, list[tuple[Work[Any], _Told]]] = {}
+    for work in works:
+        for told in work.told:
+            groups.setdefault(stream_of(told.message), []).append((work, told))
+    if not groups:
+        return
+    connection = works[0].connection
+    rows: list[tuple[Any, ...]] = []
+    streams = sorted(groups)  # always in the same order, so that two transactions never lock crosswise
+    numbered = await connection.fetch(_NUMBER, streams, [len(groups[stream]) for stream in streams])
+    for stream, last in numbered:
+        group = groups[stream]
+        rows += [
+            work.outbox_row(told, stream, last - len(group) + 1 + index) for index, (work, told) in enumerate(group)
+        ]
+    await connection.execute(_TELL, *(list(column) for column in zip(*rows, strict=True)))
 
 
 async def mark_dirty(
