@@ -6,16 +6,18 @@ from typing import Literal
 from contracts.network_policy import Counterexample, PolicyTestResult
 from contracts.policy_tests import PolicyTest
 from contracts.site import Site
-from network_policy.domain.filters import Box, Claim, beyond
-from network_policy.domain.intervals import EMPTY, Intervals, intersect, normalise, subtract, union
+from network_policy.domain.filters import Box, Claim
+from network_policy.domain.intervals import EMPTY, Intervals, intersect
 from network_policy.domain.packet import describe, example_address, example_kind, port_of, show_kind
 from network_policy.domain.policy_tests.ends import Places, Reach, UnknownEnd
-from network_policy.domain.policy_tests.kinship import Kin, Kinship
-from network_policy.domain.policy_tests.saying import say_port, say_rules, say_traffic
+from network_policy.domain.policy_tests.kinship import Kinship
+from network_policy.domain.policy_tests.permitting import Permitting
+from network_policy.domain.policy_tests.saying import say_port, say_rules
+from network_policy.domain.policy_tests.wanted import address_of, traffic_of
 from network_policy.domain.reachability import Reachability
-from network_policy.domain.rule import ALL_TRAFFIC, ETHERTYPES, ICMP, ICMPV6, TCP, UDP, Ethertype, addresses_of
+from network_policy.domain.rule import ALL_TRAFFIC, ETHERTYPES, Ethertype
 from network_policy.domain.topology import Topology
-from network_policy.domain.world import Port, World
+from network_policy.domain.world import World
 
 
 class PolicyTester:
@@ -29,6 +31,7 @@ class PolicyTester:
         self._topology = Topology(world)
         self._places = Places(world, {claim.workspace: claim for claim in claims}, site, self._topology)
         self._kinship = Kinship(world, self._places.ports, self._topology)
+        self._permitting = Permitting(self._places, self._kinship, self._reachability)
 
     def run(self, test: PolicyTest, workspace: str) -> PolicyTestResult:
         """Whether the test holds; `workspace` is meant where the test names none."""
@@ -77,7 +80,15 @@ class PolicyTester:
                     for kind in sorted({end for interval in kinds for end in interval}):
                         yield from self._across((one,), (other,), ethertype, ((kind, kind),))
 
-    # -- denied: no packet at all
+    def _permitted(self, test: PolicyTest, whose: str, sources: Reach, targets: Reach) -> PolicyTestResult:
+        is_tried = False
+        for packet in self._permitting.stopped(test, sources, targets):
+            if packet is not None:
+                return _result(test, whose, "failed", packet.why, packet)
+            is_tried = True
+        if is_tried:
+            return _result(test, whose, "passed")
+        return _result(test, whose, "skipped", "nothing to try: the two ends have no two nodes, or no address family")
 
     def _passing(self, test: PolicyTest, sources: Reach, targets: Reach) -> Counterexample | None:
         """A packet of the test's traffic that passes from one of these to one of those."""
@@ -130,7 +141,7 @@ class PolicyTester:
             port = self._places.ports[source]
             for box in _within(self._reachability.to_outside(source, ethertype), far, traffic):
                 yield self._told(
-                    say_port(port), _address(port, ethertype),
+                    say_port(port), address_of(port, ethertype),
                     "outside", example_address(box.addresses, ethertype),
                     example_kind((box.traffic,)), (box.source_id,),
                 )  # fmt: skip
@@ -145,7 +156,7 @@ class PolicyTester:
             for box in _within(self._reachability.from_outside(target, ethertype), far, traffic):
                 yield self._told(
                     "outside", example_address(box.addresses, ethertype),
-                    say_port(port), _address(port, ethertype),
+                    say_port(port), address_of(port, ethertype),
                     example_kind((box.traffic,)), (box.source_id,),
                 )  # fmt: skip
 
@@ -164,116 +175,6 @@ class PolicyTester:
             why=f"{describe(kind)} may pass from {source} to {target}" + (f" ({said})" if said else ""),
         )
 
-    # -- permitted: every packet
-
-    def _permitted(self, test: PolicyTest, whose: str, sources: Reach, targets: Reach) -> PolicyTestResult:
-        tried = False
-        for packet in self._stopped(test, sources, targets):
-            if packet is not None:
-                return _result(test, whose, "failed", packet.why, packet)
-            tried = True
-        if not tried:
-            return _result(
-                test, whose, "skipped", "nothing to try: the two ends have no two nodes, or no address family"
-            )
-        return _result(test, whose, "passed")
-
-    def _stopped(self, test: PolicyTest, sources: Reach, targets: Reach) -> Iterator[Counterexample | None]:
-        """For each pair that has to reach each other a packet that does not pass, or None when all do."""
-        senders, receivers = self._nodes(sources.port_ids), self._nodes(targets.port_ids)
-        alike: dict[tuple[Kin, ...], bool] = {}
-        for sender in senders:
-            for receiver in receivers:
-                if {port.id for port in sender} & {port.id for port in receiver}:
-                    continue
-                key = tuple(self._kinship.of(port) for port in (*sender, *receiver))
-                if key not in alike:
-                    alike[key] = self._all_reached(test, sender, receiver)
-                if alike[key]:
-                    yield None
-                else:
-                    yield from self._stopped_between(test, sender, receiver)
-        taken = self._taken()
-        for ethertype in ETHERTYPES:
-            for node in senders:
-                far = subtract(targets.outside[ethertype], taken[ethertype])
-                boxes = [box for port in node for box in self._reachability.to_outside(port.id, ethertype)]
-                yield from self._stopped_outside(test, node, far, boxes, ethertype, outwards=True)
-            for node in receivers:
-                far = subtract(sources.outside[ethertype], taken[ethertype])
-                boxes = [box for port in node for box in self._reachability.from_outside(port.id, ethertype)]
-                yield from self._stopped_outside(test, node, far, boxes, ethertype, outwards=False)
-
-    def _all_reached(self, test: PolicyTest, sender: tuple[Port, ...], receiver: tuple[Port, ...]) -> bool:
-        """Whether it is certain of all nodes like these, without a look at each."""
-        return any(
-            self._kinship.reach_all(
-                self._kinship.of(one), self._kinship.of(other), ethertype, traffic_of(test, ethertype)
-            )
-            for ethertype in ETHERTYPES
-            for one in sender
-            for other in receiver
-        )
-
-    def _nodes(self, port_ids: Iterable[str]) -> list[tuple[Port, ...]]:
-        """The ports by the device that they are of: a node reaches another by any of them."""
-        found: dict[str, list[Port]] = {}
-        for port_id in sorted(port_ids):
-            port = self._places.ports[port_id]
-            found.setdefault(port.device_id or port.id, []).append(port)
-        return [tuple(ports) for ports in found.values()]
-
-    def _taken(self) -> dict[Ethertype, Intervals]:
-        """The addresses of the cloud's ports: these are not outside."""
-        return {
-            each: union(
-                *(addresses_of(address, each) for port in self._places.ports.values() for address in port.addresses)
-            )
-            for each in ETHERTYPES
-        }
-
-    def _stopped_between(
-        self, test: PolicyTest, sender: tuple[Port, ...], receiver: tuple[Port, ...]
-    ) -> Iterator[Counterexample | None]:
-        short: Counterexample | None = None
-        for ethertype in ETHERTYPES:
-            if not all(any(_has(port, ethertype) for port in node) for node in (sender, receiver)):
-                continue
-            passing = union(
-                *(self._reachability.between(one.id, other.id, ethertype) for one in sender for other in receiver)
-            )
-            missing = subtract(traffic_of(test, ethertype), passing)
-            if not missing:
-                yield None
-                return
-            short = short or _not_passing(
-                say_port(sender[0]), _address(sender[0], ethertype),
-                say_port(receiver[0]), _address(receiver[0], ethertype), missing,
-            )  # fmt: skip
-        if short is not None:
-            yield short
-
-    def _stopped_outside(
-        self,
-        test: PolicyTest,
-        node: tuple[Port, ...],
-        far: Intervals,
-        boxes: Sequence[Box],
-        ethertype: Ethertype,
-        *,
-        outwards: bool,
-    ) -> Iterator[Counterexample | None]:
-        if not far or not any(_has(port, ethertype) for port in node):
-            return
-        wanted = [Box(far, piece, "") for piece in traffic_of(test, ethertype)]
-        left = next(iter(beyond(wanted, boxes)), None)
-        if left is None:
-            yield None
-            return
-        near, there = _address(node[0], ethertype), example_address(left.addresses, ethertype)
-        ends = (say_port(node[0]), near, "outside", there) if outwards else ("outside", there, say_port(node[0]), near)
-        yield _not_passing(*ends, (left.traffic,))
-
 
 def _result(
     test: PolicyTest,
@@ -283,18 +184,6 @@ def _result(
     packet: Counterexample | None = None,
 ) -> PolicyTestResult:
     return PolicyTestResult(name=test.name, workspace=whose, result=result, reason=reason, packet=packet)
-
-
-def traffic_of(test: PolicyTest, ethertype: Ethertype) -> Intervals:
-    """The kinds of packet that the test is about."""
-    if test.protocol == "any":
-        return ALL_TRAFFIC
-    if test.protocol == "icmp":
-        first = (ICMPV6 if ethertype == "IPv6" else ICMP) * 65536
-        return ((first, first + 0xFFFF),)
-    first = (TCP if test.protocol == "tcp" else UDP) * 65536
-    ranges = test.port_ranges() or ((1, 0xFFFF),)
-    return normalise((first + low, first + high) for low, high in ranges)
 
 
 def _is_empty(reach: Reach) -> bool:
@@ -320,28 +209,3 @@ def _within(boxes: Iterable[Box], far: Intervals, traffic: Intervals) -> Iterato
         if kinds and (addresses := intersect(box.addresses, far)):
             kind = example_kind(kinds)
             yield Box(addresses, (kind, kind), box.source_id)
-
-
-def _has(port: Port, ethertype: Ethertype) -> bool:
-    return any(addresses_of(address, ethertype) for address in port.addresses)
-
-
-def _address(port: Port, ethertype: Ethertype) -> str:
-    own = (address for address in port.addresses if addresses_of(address, ethertype))
-    return next(own, port.addresses[0] if port.addresses else "")
-
-
-def _not_passing(
-    source: str, source_address: str, target: str, target_address: str, missing: Intervals
-) -> Counterexample:
-    kind = example_kind(missing)
-    return Counterexample(
-        source=source,
-        source_address=source_address,
-        destination=target,
-        destination_address=target_address,
-        protocol=show_kind(kind),
-        port=port_of(kind),
-        rule_ids=(),
-        why=f"{describe(kind)} does not pass from {source} to {target}; of what must, this does not: {say_traffic(missing)}",
-    )
