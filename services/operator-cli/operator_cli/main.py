@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from operator_cli import audit, cloud_audit, events, findings, isolation, keys, policy, watch, workspaces
+from operator_cli import (
+    approvals,
+    audit,
+    cloud_audit,
+    events,
+    findings,
+    isolation,
+    keys,
+    policy,
+    ports,
+    quarantine,
+    watch,
+    workspaces,
+)
 from operator_cli.exits import Exit, Stop
 from operator_cli.options import DocumentFile, Output, PlanTestsFile, Timeout
 from operator_cli.printing import Form, tell_stop
@@ -27,6 +40,12 @@ app.command("watch")(watch.watch)
 app.command("events")(events.events)
 app.command("isolation")(isolation.isolation)
 app.command("findings")(findings.findings)
+app.command("approvals")(approvals.approvals)
+app.command("approve")(approvals.approve)
+app.command("deny")(approvals.deny)
+app.command("quarantine")(quarantine.quarantine)
+app.command("release")(quarantine.release)
+app.add_typer(ports.app, name="ports")
 app.command("audit")(cloud_audit.audit)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts import burst_scheduler, network_policy, provisioner, security_monitor, storage
+from contracts.approvals import CommandApproved, CommandWaiting
 from contracts.envelope import (
     CommandAccepted,
     CommandApplied,
@@ -127,11 +128,45 @@ def _storage(message: storage.StorageReady) -> Sentence:
     return Sentence(f"storage ready: shares {shares}; {len(message.volumes)} volumes", good=True, ends=True)
 
 
+def _quarantined(message: network_policy.WorkspaceQuarantined) -> Sentence:
+    what = f"role {message.role}" if message.role else f"node {message.node}" if message.node else "the whole workspace"
+    return Sentence(
+        f"quarantined: {what}, {message.ports} ports of {message.servers} servers, {message.floating_ips} floating IPs, "
+        f"{seconds(message.seconds)} after the order of {message.holder}: {message.reason}",
+        good=True,
+    )
+
+
+def _released(message: network_policy.WorkspaceReleased) -> Sentence:
+    lost = f"; not given back: {'; '.join(message.not_restored)}" if message.not_restored else ""
+    return Sentence(f"released from quarantine: {message.ports} ports, asked for by {message.holder}{lost}", good=True)
+
+
+def _duplicate(message: network_policy.DuplicateFound) -> Sentence:
+    one = message.duplicate
+    spurious = ", ".join(each.port_id for each in one.spurious)
+    where = f" on {', '.join(one.hosts)}" if one.kind == "flapping" else ""
+    return Sentence(
+        f"{len(one.ports)} ports say {one.mac_address}{where}" + (f"; spurious: {spurious}" if spurious else ""),
+        good=False,
+    )
+
+
+def _cleared(message: network_policy.DuplicateResolved) -> Sentence:
+    removed = f": port {message.removed_port_id} is removed" if message.removed_port_id else ""
+    return Sentence(f"only one port says {message.mac_address} any more{removed}", good=True)
+
+
 _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
     CommandAccepted: lambda m: Sentence(f"{m.command_type} of {m.holder} is accepted"),
     CommandApplied: lambda m: Sentence(f"{m.command_type} of {m.holder} is applied", good=True),
     CommandRejected: lambda m: Sentence(f"{m.command_type} is rejected: {_problems(m.problems)}", good=False),
     CommandFailed: lambda m: Sentence(f"{m.command_type} failed: {_problems(m.problems)}", good=False),
+    CommandWaiting: lambda m: Sentence(
+        f"{m.command_type} of {m.holder} waits for another person until {m.waits_until:%H:%M:%S} UTC: "
+        f"tresor approve {m.command_id}"
+    ),
+    CommandApproved: lambda m: Sentence(f"{m.command_type} of {m.holder} is approved by {m.approver}", good=True),
     EffectRecorded: _effect,
     InputRefused: lambda m: Sentence(f"input refused, {m.reason}: {m.detail}", good=False),
     MessageParked: lambda m: Sentence(f"{m.message_type} set aside after {m.attempts} attempts: {m.error}", good=False),
@@ -156,6 +191,13 @@ _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
     network_policy.PolicyTestFailed: lambda m: Sentence(f"policy test '{m.test}' failed: {m.reason}", good=False),
     network_policy.PolicyTestPassed: lambda m: Sentence(f"policy test '{m.test}' holds again", good=True),
     network_policy.DriftDetected: _drift,
+    network_policy.EvidenceKept: lambda m: Sentence(
+        f"evidence kept, part {m.part} of {m.parts}, digest {m.digest[7:19]}…"
+    ),
+    network_policy.WorkspaceQuarantined: _quarantined,
+    network_policy.WorkspaceReleased: _released,
+    network_policy.DuplicateFound: _duplicate,
+    network_policy.DuplicateResolved: _cleared,
     network_policy.DriftRepaired: _repaired,
     storage.StorageReady: _storage,
     storage.StorageFailed: lambda m: Sentence(f"storage failed: {_problems(m.problems)}", good=False),

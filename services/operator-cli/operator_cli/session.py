@@ -53,6 +53,8 @@ DENIED = frozenset(
     }
 )  # fmt: skip
 """Refusals that are about who asks."""
+UNDECIDED = ("accepted", "waiting", "approved")
+"""Where a command stands before it ends."""
 _DOCTOR = "run `tresor doctor`"
 
 
@@ -226,7 +228,7 @@ class Commanding:
         said = outcome_of(self.signed, message)
         if said is not None:
             self.accepted.set()
-            if said.state != "accepted":
+            if said.state not in UNDECIDED:
                 self.outcome = said
 
     async def repeat(self) -> None:

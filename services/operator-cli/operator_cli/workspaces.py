@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from operator_cli.exits import Exit, Stop
+from operator_cli.giving import end, give
 from operator_cli.options import DocumentFile, Generation, LongTimeout, Name, Output, PlanTestsFile, Timeout, Wait, Yes
 from operator_cli.printing import Form, coloured, emit, say, table, tell_complaints
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from contracts.network_policy import PolicyTestsRun
     from contracts.provisioner import WorkspaceShown
     from contracts.workspace import Workspace
-    from operator_cli.session import Outcome
     from operator_cli.yaml_source import Source
 
 app = typer.Typer(no_args_is_help=True, help="Workspaces: create, show, list, delete, plan.")
@@ -36,8 +36,8 @@ def create(
     document, source = read_document(file)
     from contracts.provisioner import CreateWorkspace
 
-    outcome = _command(CreateWorkspace(document=document), wait, timeout, output, expect_generation)
-    _end(outcome, output, document.name, source)
+    outcome = give(CreateWorkspace(document=document), wait, timeout, output, expect_generation)
+    end(outcome, output, document.name, source)
 
 
 @app.command()
@@ -54,8 +54,8 @@ def delete(
 
     if not yes:
         confirm(f"Delete workspace '{name}' with its servers, shares, volumes and all their data?", name)
-    outcome = _command(_made(DeleteWorkspace, workspace=name), wait, timeout, output, expect_generation)
-    _end(outcome, output, name)
+    outcome = give(_made(DeleteWorkspace, workspace=name), wait, timeout, output, expect_generation)
+    end(outcome, output, name)
 
 
 @app.command()
@@ -216,51 +216,6 @@ def _ask(query: Any, answer: Any, timeout: float | None) -> Any:
             return await session.ask(query, answer, timeout)
 
     return run(asking())
-
-
-def _command(message: Any, wait: bool, timeout: float, output: Form, generation: int | None) -> "Outcome":
-    from operator_cli.commands import command
-    from operator_cli.session import opened, run
-
-    async def commanding() -> "Outcome":
-        async with opened() as session:
-            return await command(
-                session,
-                message,
-                wait=wait,
-                timeout_seconds=timeout,
-                show=wait and (output is Form.TABLE or sys.stderr.isatty()),
-                expected_generation=generation,
-            )
-
-    return run(commanding())
-
-
-def _end(outcome: "Outcome", output: Form, name: str, source: "Source | None" = None) -> None:
-    from operator_cli.document import located
-
-    if output is not Form.TABLE:
-        emit(output, {"workspace": name, **outcome.as_data()})
-    if outcome.problems:
-        from operator_cli.yaml_source import Source
-
-        shown = source or Source(name)
-        tell_complaints(shown, located(shown, outcome.problems))
-    words = {
-        "accepted": "is accepted and stored: it will come to an end even if everything restarts",
-        "applied": "is applied: all that was asked is so",
-        "rejected": "is rejected: nothing was done",
-        "failed": "failed: what was made is kept until the command is given again or the workspace is deleted",
-        "refused": "is refused: nothing was done",
-        "denied": "is refused: this key may not give it",
-    }
-    if outcome.exit is not Exit.OK:
-        remedy = "`tresor keys list` shows what each key may do" if outcome.state == "denied" else ""
-        raise Stop(outcome.exit, f"command {outcome.command_id} {words[outcome.state]}", remedy)
-    if output is Form.TABLE:
-        say(f"command {outcome.command_id} {words[outcome.state]}")
-        if outcome.state == "accepted":
-            say(f"  follow it: tresor watch {name}")
 
 
 def _show(answer: "WorkspaceShown") -> None:

@@ -3,9 +3,10 @@
 from network_policy.cloud.changing import ChangingCloud
 from network_policy.cloud.custody import CustodyCloud
 from network_policy.cloud.observing import ObservingCloud
+from network_policy.cloud.sayers import SayersCloud
 
 
-class PolicyCloud(ObservingCloud, ChangingCloud, CustodyCloud):
+class PolicyCloud(ObservingCloud, ChangingCloud, CustodyCloud, SayersCloud):
     """Neutron, as network-policy uses it."""
 
 

@@ -68,7 +68,10 @@ async def _confine(turn: Turn[Context], known: Known, policy: Policy) -> tuple[K
         watch = Watch(after.known, after.custody, after.covered, group_id)
         await _tellcut(turn, watch)
     async with turn.transaction() as tx:
-        breached = frozenset(each.port.id for each in _breached(watch))
+        put_back = {
+            each.port.id for each in await store.prompt_repairs(tx.connection, known.workspace) if each.port is not None
+        }
+        breached = frozenset(each.port.id for each in _breached(watch, put_back))
         fresh = await store.load(tx.connection, known.workspace) or known
     now_held = {held.quarantine_id: held for held in fresh.quarantines}
     standing = tuple((now_held.get(held.quarantine_id, held), ports) for held, ports in watch.covered)
@@ -123,15 +126,17 @@ async def _tellcut(turn: Turn[Context], watch: Watch) -> None:
                 await tx.applied(command_id)
 
 
-def _breached(watch: Watch) -> list[CustodyPort]:
+def _breached(watch: Watch, put_back: set[str]) -> list[CustodyPort]:
     """Ports of standing quarantines through which something may pass, or may have been begun.
+
+    `put_back`: those that were put back into the group as soon as a notification told of them.
     """
     return [
         each
         for held, ports in watch.covered
         if held.state in ("cut", "held")
         for each in ports
-        if each.admin_up and (held.state == "cut" or not watch.is_enclosed(each))
+        if each.admin_up and (held.state == "cut" or each.port.id in put_back or not watch.is_enclosed(each))
     ]
 
 

@@ -2,6 +2,7 @@
 
 from network_policy import store
 from network_policy.handlers.context import WHOLE_CLOUD, Context, handlers
+from network_policy.handlers.duplicates import PORT_KEY, remove_duplicate
 from network_policy.handlers.enforcing import enforce
 from network_policy.handlers.quarantining import keep_confined
 from network_policy.handlers.scanning import scan_cloud
@@ -16,6 +17,8 @@ async def reconcile(turn: Turn[Context]) -> float | None:
     """Observe, compare, repair, prove, tell."""
     if turn.key == WHOLE_CLOUD:
         return await scan_cloud(turn)
+    if turn.key.startswith(PORT_KEY):
+        return await remove_duplicate(turn)
     too_early_seconds = turn.context.pace.seconds_left(turn.key, turn.now)
     if too_early_seconds > NOT_WORTH_WAITING_SECONDS:
         return too_early_seconds

@@ -7,6 +7,7 @@ from network_policy.domain.compile import compile_policy
 from network_policy.domain.proof import Prover, Verdict
 from network_policy.domain.sight import Sight, digest_of_drift
 from network_policy.handlers.context import Context
+from network_policy.handlers.duplicates import look_for_duplicates
 from network_policy.handlers.enforcing import sight_of
 from network_policy.handlers.hygiene import keep_hygiene
 from network_policy.handlers.policy_testing import Judge, tell_tests
@@ -24,6 +25,7 @@ async def scan_cloud(turn: Turn[Context]) -> float | None:
         return None
     observed_at = turn.now
     world = await turn.context.cloud.whole_world()
+    await look_for_duplicates(turn, world, {str(known.project_id): known.workspace for known in everybody})
     sights = [
         (known, sight_of(known, compile_policy(known.document, turn.context.site), world.groups, world.ports))
         for known in everybody

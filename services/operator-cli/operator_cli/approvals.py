@@ -1,0 +1,137 @@
+"""`tresor approvals`, `approve`, `deny`: what waits for a second person, and that person's word on it."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from operator_cli.exits import Exit, Stop
+from operator_cli.options import Output, Timeout, Yes
+from operator_cli.printing import Form, console, emit, say, table
+
+if TYPE_CHECKING:
+    from contracts.approvals import WaitingCommand
+
+JUDGE_SECONDS = 30.0
+CommandId = Annotated[str, typer.Argument(help="The waiting command's id.")]
+
+
+def approvals(output: Output = Form.TABLE, timeout: Timeout = None) -> None:
+    """The commands that wait for another person's approval."""
+    found = _waiting(None, timeout)
+    if output is not Form.TABLE:
+        emit(output, {"commands": [one.model_dump(mode="json") for one in found]})
+        return
+    rows = [
+        (
+            one.command_id,
+            one.command_type,
+            one.subject,
+            one.holder,
+            f"{len(one.approved_by)}/{one.approvals}",
+            f"{one.waits_until:%H:%M:%S} UTC",
+        )
+        for one in found
+    ]
+    columns = ("command", "type", "workspace", "asked by", "approved", "waits until")
+    table(columns, rows, empty="Nothing waits for approval.")
+
+
+def approve(command_id: CommandId, yes: Yes = False, output: Output = Form.TABLE, timeout: Timeout = None) -> None:
+    """Approve a command of somebody else, exactly as it is shown."""
+    one = _read(command_id, timeout)
+    if not yes:
+        from operator_cli.workspaces import confirm
+
+        confirm(f"Approve this command of {one.holder}?", "approve")
+    _judge(one, "approve", output, {}, timeout)
+
+
+def deny(
+    command_id: CommandId,
+    reason: Annotated[str, typer.Option("--reason", help="Why; its requester reads it.")] = "",
+    output: Output = Form.TABLE,
+    timeout: Timeout = None,
+) -> None:
+    """End a waiting command: withdraw your own, or deny another's."""
+    _judge(_read(command_id, timeout), "deny", output, {"reason": reason}, timeout)
+
+
+def _owners() -> list[Any]:
+    """The services some of whose commands need approval."""
+    from contracts.catalog import OWNERS
+    from contracts.envelope import Command
+
+    return [
+        owner
+        for owner in OWNERS
+        if any(issubclass(message, Command) and message.approvals for message in owner.MESSAGES)
+    ]
+
+
+def _waiting(command_id: str | None, timeout: float | None) -> "list[WaitingCommand]":
+    """What waits at all services, oldest first. Raises Stop when a service does not answer."""
+    from pydantic import ValidationError
+
+    from operator_cli.session import opened, run
+
+    async def asking() -> "list[WaitingCommand]":
+        found: list[WaitingCommand] = []
+        async with opened() as session:
+            for owner in _owners():
+                query = owner.CHASSIS.list_approvals(command_id=command_id)
+                answer = await session.ask(query, owner.CHASSIS.approvals_listed, timeout)
+                found += answer.commands
+                if answer.truncated:
+                    say(f"{owner.OWNER} has more than these; it answers with a part of them only")
+        return sorted(found, key=lambda one: one.waits_until)
+
+    try:
+        return run(asking())
+    except ValidationError:
+        raise Stop(Exit.USAGE, f"'{command_id}' is no command's id", "`tresor approvals` lists them") from None
+
+
+def _read(command_id: str, timeout: float | None) -> "WaitingCommand":
+    """The waiting command, shown; its digest is taken from what is shown, not from what the service says it is."""
+    import hashlib
+
+    found = _waiting(command_id, timeout)
+    if not found:
+        raise Stop(
+            Exit.NEGATIVE, f"no command {command_id} waits for approval", "`tresor approvals` lists those that do"
+        )
+    one = found[0]
+    digest = f"sha256:{hashlib.sha256(one.body.encode()).hexdigest()}"
+    if digest != one.digest:
+        raise Stop(
+            Exit.NEGATIVE,
+            f"what {one.command_type.partition('.')[0]} shows of command {command_id} is not what it stored",
+            "do not approve it; see its audit log",
+        )
+    asked = json.loads(one.body)
+    data = json.dumps(asked.get("data", {}), indent=2, ensure_ascii=True, sort_keys=True)
+    out = console(stderr=True)
+    out.print(f"{one.command_type} of {one.holder} for {one.subject}, given {asked.get('time')}", markup=False)
+    if asked.get("expectedgeneration") is not None:
+        out.print(f"at generation {asked['expectedgeneration']}", markup=False)
+    out.print(data, markup=False)
+    out.print(f"digest {digest}", markup=False)
+    return one
+
+
+def _judge(one: "WaitingCommand", name: str, output: Form, more: dict[str, str], timeout: float | None) -> None:
+    from pydantic import ValidationError
+
+    from operator_cli.giving import end, give
+
+    owner = next(owner for owner in _owners() if one.command_type.startswith(f"{owner.OWNER}."))
+    kind = getattr(owner.CHASSIS, name)
+    try:
+        message = kind(workspace=one.subject, command_id=one.command_id, digest=one.digest, **more)
+    except ValidationError:
+        raise Stop(Exit.USAGE, "the reason is longer than a message takes, or has characters it may not have") from None
+    outcome = give(message, True, timeout or JUDGE_SECONDS, Form.JSON)
+    end(outcome, output, one.subject)
+    if output is Form.TABLE and name == "approve":
+        say(f"  follow what it begins: tresor watch {one.subject}")
