@@ -1,5 +1,6 @@
 """Policy tests (M17): exact over a world, checked against every packet of small ones."""
 
+import itertools
 from collections.abc import Callable
 from ipaddress import IPv4Address, ip_network
 from typing import Any
@@ -16,7 +17,7 @@ from network_policy.domain.policy_tests import PolicyTester, problems
 from network_policy.domain.policy_tests.ends import internet
 from network_policy.domain.prospect import prospect, together
 from network_policy.domain.rule import addresses_of
-from network_policy.domain.world import World
+from network_policy.domain.world import Port, World
 from tests.network_policy.enclaves import SITE, document, rule, with_port, with_rule
 from tests.network_policy.packets import KINDS, Packet, Universe
 from tests.network_policy.test_proof_by_brute_force import ADDRESSES, ONE, TWO, worlds
@@ -360,6 +361,62 @@ def test_denied_means_that_no_packet_passes_of_all_that_are_tried_m17(world: Wor
         )  # fmt: skip
         assert universe.possible(shown), (test, packet)
         assert forbids(universe, test, shown), (test, packet)
+
+
+PERMISSIONS = [
+    test_of(**{"from": source, "to": target, "expect": "permitted", **traffic})
+    for source, target in itertools.product(("role:login", "role:compute", "workspace:genome"), repeat=2)
+    for traffic in ({"protocol": "tcp", "ports": [22]}, {"protocol": "udp"}, {"protocol": "icmp"}, {})
+]
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+)
+@given(worlds(), st.lists(st.sampled_from(PERMISSIONS), min_size=4, max_size=4))
+def test_permitted_means_that_every_packet_that_is_tried_passes_m17(world: World, tests: list[PolicyTest]) -> None:
+    claims = [ONE.claim, TWO.claim]
+    tester, universe = PolicyTester(world, claims, SITE), Universe(world, claims, ADDRESSES)
+    actors = [port for port in world.ports if not port.device_owner.startswith("network:")]
+    for test in tests:
+        result = tester.run(test, "openhpc")
+        senders = [each for each in actors if is_at(universe, str(test.from_), each, IPv4Address(0))]
+        receivers = [each for each in actors if is_at(universe, str(test.to), each, IPv4Address(0))]
+        routed = [
+            (one, other)
+            for one, other in itertools.product(senders, receivers)
+            if one is not other and other.network_id in universe.segment(one.network_id)
+        ]
+        if result.result == "passed":
+            assert all(carries(universe, one, other, test, kind) for one, other in routed for kind in KINDS)
+        elif result.result == "failed":
+            told = result.packet
+            assert told is not None
+            names = {port.name: port for port in world.ports}
+            numbers = {"tcp": 6, "udp": 17, "icmp": 1}
+            kind = (
+                numbers.get(told.protocol) or int(told.protocol),
+                told.port or (2048 if told.protocol == "icmp" else 0),
+            )
+            one, other = names[told.source], names[told.destination]
+            if other.network_id in universe.segment(one.network_id):
+                assert wants(test, kind)
+                assert not carries(universe, one, other, test, kind)
+
+
+def wants(test: PolicyTest, kind: tuple[int, int]) -> bool:
+    if test.protocol != "any" and {"tcp": 6, "udp": 17, "icmp": 1}[test.protocol] != kind[0]:
+        return False
+    return not test.ports or any(low <= kind[1] <= high for low, high in test.port_ranges())
+
+
+def carries(universe: Universe, one: Port, other: Port, test: PolicyTest, kind: tuple[int, int]) -> bool:
+    """Whether the test does not want it, or a packet between the ports' own addresses passes."""
+    source, destination = IPv4Address(one.addresses[0]), IPv4Address(other.addresses[0])
+    return not wants(test, kind) or universe.possible(Packet(one, other, source, destination, *kind))
 
 
 def passing(universe: Universe) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from network_policy.domain.filters import Box, Filters, beyond, own_addresses
+from network_policy.domain.filters import Box, Filters, beyond, own_addresses, traffic_between
 from network_policy.domain.intervals import EMPTY, Intervals, intersect, meets, normalise, union
 from network_policy.domain.rule import WHOLE, Ethertype, addresses_of
 from network_policy.domain.topology import Topology, never_routed
@@ -93,6 +93,28 @@ class Kinship:
             (sources, self._filters.actual(target.first, "ingress", ethertype)),
         )
         return not any(beyond([Box(far, piece, "") for piece in traffic], boxes) for far, boxes in sides)
+
+    def carried(self, sender: Port, receiver: Port, ethertype: Ethertype) -> Intervals | None:
+        """The kinds of packet that pass between the ports' own addresses; None where they are not routed to each other,
+        so that only what stands for them outside could be."""
+        near = self._topology
+        if near.segment(sender.network_id) != near.segment(receiver.network_id):
+            return None
+        sources, destinations = (
+            [found for address in port.addresses if (found := addresses_of(address, ethertype))]
+            for port in (sender, receiver)
+        )
+        if sender.network_id != receiver.network_id:
+            destinations = [each for each in destinations if not meets(each, never_routed(ethertype))]
+        out = self._filters.actual(sender, "egress", ethertype)
+        into = self._filters.actual(receiver, "ingress", ethertype)
+        return union(
+            *(
+                intersect(traffic_between(out, there), traffic_between(into, here))
+                for here in sources
+                for there in destinations
+            )
+        )
 
     def _kinds(self, boxes: Iterable[Box], far: Intervals, further: Intervals, traffic: Intervals) -> Intervals:
         passing = normalise(box.traffic for box in boxes if meets(box.addresses, far) or meets(box.addresses, further))

@@ -87,9 +87,7 @@ class Permitting:
         for ethertype in ETHERTYPES:
             if not all(any(has_family(port, ethertype) for port in node) for node in (sender, receiver)):
                 continue
-            passing = union(
-                *(self._reachability.between(one.id, other.id, ethertype) for one in sender for other in receiver)
-            )
+            passing = union(*(self._passing(one, other, ethertype) for one in sender for other in receiver))
             missing = subtract(traffic_of(test, ethertype), passing)
             if not missing:
                 yield None
@@ -100,6 +98,11 @@ class Permitting:
             )  # fmt: skip
         if short is not None:
             yield short
+
+    def _passing(self, sender: Port, receiver: Port, ethertype: Ethertype) -> Intervals:
+        """By the ports' own addresses; what only a broadcast carries is not said to reach anybody."""
+        carried = self._kinship.carried(sender, receiver, ethertype)
+        return self._reachability.between(sender.id, receiver.id, ethertype) if carried is None else carried
 
     def _stopped_outside(
         self,
