@@ -10,6 +10,10 @@ from typing import Any
 import openstack.exceptions
 import pytest
 
+from network_policy.cloud import reading
+from network_policy.cloud.changing import rule_body
+from network_policy.domain.hygiene.amendment import amend
+from network_policy.domain.hygiene.equality import prove_equal
 from tests.lab.cloud import Cloud, Sdk, Tidy, Workspace
 
 TRESOR = Path(sys.executable).with_name("tresor")
@@ -139,3 +143,39 @@ def test_a_reader_judges_its_own_project_and_says_what_it_did_not_see(
     assert not report["looked_at"]["all_projects"]
     unread = {each["what"].partition(":")[0] for each in report["not_judged"] if not each["by_nature"]}
     assert {"other projects", "agent-linuxbridge", "group-of-no-project"} <= unread
+
+
+def test_neutron_takes_the_smaller_set_in_the_order_told(
+    admin: Sdk, workspace: Workspace, prefix: str, tidy: Tidy
+) -> None:
+    """New rules go in beside the old ones, which go out afterwards; what is left permits what there was (M9)."""
+    network, project = admin.network, workspace.project_id
+    group = network.create_security_group(name=prefix, project_id=project)
+    tidy(network.delete_security_group, group)
+    ports = ((1, 1023), (1024, 65535), (22, 22))
+    messy = [
+        {"protocol": "tcp", "port_range_min": low, "port_range_max": high, "remote_ip_prefix": cidr}
+        for low, high in ports
+        for cidr in ("10.0.0.0/9", "10.128.0.0/9", "10.128.0.7/9")
+    ]
+    messy += [{"protocol": "icmp", "port_range_min": 8, "port_range_max": code} for code in (0, 1)]
+    messy += [
+        {"protocol": "icmp", "port_range_min": 8},
+        {"protocol": "udp", "remote_group_id": group.id},
+        {"protocol": "udp"},
+    ]
+    for fields in messy:
+        network.create_security_group_rule(
+            security_group_id=group.id, project_id=project, direction="ingress", ethertype="IPv4", **fields
+        )
+    before = reading.group(network.get(f"/security-groups/{group.id}").json()["security_group"])
+    amendment = amend(before.id, before.rules)
+    assert len(amendment.removed) > len(amendment.added) > 0
+    for rule in amendment.added:
+        network.create_security_group_rule(**rule_body(group.id, project, rule))
+    for each in amendment.removed:
+        network.delete_security_group_rule(each.id, ignore_missing=False)
+    after = reading.group(network.get(f"/security-groups/{group.id}").json()["security_group"])
+    assert len(after.rules) == amendment.rules_after == 5, "tcp, icmp type 8, udp, and the two that let everything out"
+    assert prove_equal([each.rule for each in before.rules], [each.rule for each in after.rules]).is_equal
+    assert not amend(after.id, after.rules).commands

@@ -1,6 +1,7 @@
 """Who can reach whom, by project: small enough for hundreds of projects, exact where it says that nothing passes."""
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -9,7 +10,7 @@ from network_policy.domain.audit.services import kinds_in_words
 from network_policy.domain.filters import Filters, own_addresses, traffic_between
 from network_policy.domain.intervals import EMPTY, Intervals, contains, intersect, normalise, union
 from network_policy.domain.reachability import Reachability
-from network_policy.domain.rule import ETHERTYPES, WHOLE, Ethertype
+from network_policy.domain.rule import ETHERTYPES, WHOLE, Direction, Ethertype
 from network_policy.domain.topology import Topology
 from network_policy.domain.world import Port, World
 
@@ -107,6 +108,33 @@ class _Sum:
     example: tuple[str, str]
 
 
+class _AddressBook:
+    """Senders by their addresses, so that a receiver that hears few addresses is asked about few senders."""
+
+    def __init__(self, senders: Iterable[tuple[_Class, Intervals | None]]) -> None:
+        self._everywhere: list[_Class] = []
+        """Those that may send from any address, or from more than single ones."""
+        points: list[tuple[int, int]] = []
+        self._senders: list[_Class] = []
+        for sender, addresses in senders:
+            if addresses is None or any(low != high for low, high in addresses):
+                self._everywhere.append(sender)
+            else:
+                points += [(low, len(self._senders)) for low, _ in addresses]
+                self._senders.append(sender)
+        points.sort()
+        self._numbers = [number for number, _ in points]
+        self._whose = [whose for _, whose in points]
+
+    def within(self, addresses: Intervals) -> Iterator[_Class]:
+        """The senders that may send from one of the addresses, each once."""
+        found: set[int] = set()
+        for low, high in addresses:
+            found.update(self._whose[bisect_left(self._numbers, low) : bisect_right(self._numbers, high)])
+        yield from (self._senders[position] for position in sorted(found))
+        yield from self._everywhere
+
+
 class MatrixMaker:
     """Asks about classes of ports first: what no two classes can send each other, no two of their ports can."""
 
@@ -122,6 +150,7 @@ class MatrixMaker:
             alike.setdefault(key, []).append(port)
         self.classes = tuple(_Class(key[0], tuple(ports), key[4]) for key, ports in alike.items())
         self._bounds: dict[tuple[int, Ethertype], tuple[Intervals, Intervals]] = {}
+        self._named: dict[tuple[int, Direction, Ethertype], Intervals] = {}
         self._sums: dict[tuple[str, str, bool], _Sum] = {}
 
     def matrix(self) -> Matrix:
@@ -129,8 +158,12 @@ class MatrixMaker:
         for ethertype in ETHERTYPES:
             senders = [each for each in self.classes if self.filters.actual(each.first, "egress", ethertype)]
             receivers = [each for each in self.classes if self.filters.actual(each.first, "ingress", ethertype)]
-            for source in senders:
-                for target in receivers:
+            book = _AddressBook(
+                (each, self._addresses(each, ethertype)[0] if self.filters.is_filtered(each.first) else None)
+                for each in senders
+            )
+            for target in receivers:
+                for source in book.within(self._far_ends(target, "ingress", ethertype)):
                     if self._may_meet(source, target):
                         self._between(source, target, ethertype)
             for each in self.classes:
@@ -176,15 +209,25 @@ class MatrixMaker:
 
     def _bound(self, source: _Class, target: _Class, ethertype: Ethertype) -> Intervals:
         """No more than this passes between any two ports of the classes."""
-        destinations = self._addresses(target, ethertype)[1]
+        sources, destinations = self._addresses(source, ethertype)[0], self._addresses(target, ethertype)[1]
+        is_filtered = self.filters.is_filtered(source.first)
         if source.first.network_id == target.first.network_id:
             destinations = union(destinations, self.topology.heard_by_all(target.first.network_id, ethertype))
         sent = traffic_between(self.filters.actual(source.first, "egress", ethertype), destinations)
         if not sent:
             return EMPTY
-        is_filtered = self.filters.is_filtered(source.first)
-        sources = self._addresses(source, ethertype)[0] if is_filtered else (WHOLE[ethertype],)
-        return intersect(sent, traffic_between(self.filters.actual(target.first, "ingress", ethertype), sources))
+        heard = traffic_between(
+            self.filters.actual(target.first, "ingress", ethertype), sources if is_filtered else (WHOLE[ethertype],)
+        )
+        return intersect(sent, heard)
+
+    def _far_ends(self, each: _Class, direction: Direction, ethertype: Ethertype) -> Intervals:
+        """All that its filters name in one direction: most pairs of classes are told apart by this alone."""
+        key = (id(each), direction, ethertype)
+        if key not in self._named:
+            boxes = self.filters.actual(each.first, direction, ethertype)
+            self._named[key] = union(*(box.addresses for box in boxes))
+        return self._named[key]
 
     def _addresses(self, each: _Class, ethertype: Ethertype) -> tuple[Intervals, Intervals]:
         """What its packets may carry as source, and where packets for it go to."""

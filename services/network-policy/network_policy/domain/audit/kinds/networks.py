@@ -52,7 +52,7 @@ def shared_with_everybody(subject: Subject) -> Iterator[Found]:
             sharing.object_id,
             subject.where(project_id, kind, name, sharing.object_id),
             f"{sharing.action} for every project",
-            (f"openstack network rbac delete {sharing.id}",),
+            () if is_external else (f"openstack network rbac delete {sharing.id}",),
             Severity.INFORMATIONAL if is_external else severities.get(sharing.object_type),
             also=(sharing.id,),
         )
