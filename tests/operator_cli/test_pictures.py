@@ -94,6 +94,11 @@ def test_what_nobody_declared_is_marked_by_a_word_not_by_colour_alone() -> None:
     assert "permitted by the groups as they are" in texts(svg)
 
 
+def test_a_quarantine_is_told() -> None:
+    svg = as_svg(answer(workspace(reach=reach(*REACH), quarantined=("role login: 1 port",))), "openhpc", NAMES)
+    assert any(each.startswith("in quarantine: nothing passes there") for each in texts(svg))
+
+
 def test_the_matrix_says_who_reaches_whom() -> None:
     crossing = packet("port a of genome, role login", "port b of openhpc, role compute")
     shown = answer(

@@ -137,6 +137,8 @@ def _head(root: Element, enclave: Enclave, width: float) -> None:
     one = enclave.isolation
     add(root, "text", fitting(one.workspace, width - 240, 22, face="bold"), _class="head", x=MARGIN, y=48)
     said = [f"generation {one.generation}", f"{one.rules} rules", f"{one.ports} ports"]
+    if one.quarantined:
+        said.insert(0, "in quarantine: nothing passes there")
     if one.proven_at:
         said.append(f"proven {one.proven_at:%Y-%m-%d %H:%M:%S} UTC")
     if one.proof:
