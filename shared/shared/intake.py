@@ -15,11 +15,12 @@ from contracts.envelope import CommandEnvelope, Envelope, EventEnvelope, Problem
 from shared import metrics
 from shared.admission import CLOCK_TOLERANCE, HEAD_SUFFIX, Admission, Asked, Input, Refused
 from shared.db import INTERRUPTED, LOST, RACED
+from shared.outbox import bucket_of
 from shared.quarantine import refuse
 from shared.runtime import Runtime
 from shared.signing import PublicKey
 from shared.telemetry import logger
-from shared.work import C, Work, bucket_of
+from shared.work import C, Work
 
 ASK_AGAIN = timedelta(seconds=5)
 MAX_BATCH = 256

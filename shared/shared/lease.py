@@ -6,8 +6,8 @@ from shared import metrics
 from shared.clock import Clock
 from shared.db import LOST, Connection, Pool, transaction
 from shared.errors import LeaseLost
+from shared.outbox import BUCKETS
 from shared.telemetry import logger
-from shared.work import BUCKETS
 
 _SEEN = "INSERT INTO replica (replica, seen_at) VALUES ($1, $2) ON CONFLICT (replica) DO UPDATE SET seen_at = $2"
 _ALIVE = "SELECT count(*) FROM replica WHERE seen_at > $1"

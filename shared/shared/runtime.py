@@ -11,9 +11,10 @@ from shared.clock import Clock
 from shared.db import Connection, Pool, transaction
 from shared.handlers import Handlers
 from shared.lease import Leases
+from shared.outbox import Identity
 from shared.signing import Keyring
 from shared.urgent import Urgent
-from shared.work import C, Identity, Work, flush
+from shared.work import C, Work, flush
 
 SOON_SECONDS = 0.5
 """What is due later is found when the reconcile lane looks by itself, which it does as often."""

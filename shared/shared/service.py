@@ -23,6 +23,7 @@ from shared.lease import Leases
 from shared.migrate import migrate
 from shared.notifications.firehose import Firehose
 from shared.notifications.scan import sealed_ahead
+from shared.outbox import Identity
 from shared.reconcile import ReconcileLane
 from shared.relay import Relay
 from shared.runtime import Runtime
@@ -30,7 +31,7 @@ from shared.settings import ServiceSettings
 from shared.signing import Keyring, Signer
 from shared.telemetry import configure_logging, configure_tracing, logger
 from shared.topology import service_queues
-from shared.work import C, Identity
+from shared.work import C
 
 S = TypeVar("S", bound=ServiceSettings)
 

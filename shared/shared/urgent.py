@@ -15,8 +15,9 @@ from shared import metrics
 from shared.db import LOST, RACED
 from shared.errors import Unknown
 from shared.lease import Leases
+from shared.outbox import Identity, bucket_of
 from shared.telemetry import below, cleaned, logger, span
-from shared.work import AtOnce, C, Identity, Work, bucket_of
+from shared.work import AtOnce, C, Work
 
 _SETTLE = """
 UPDATE intent SET state = said.state, resource_id = said.resource_id, error = said.error, settled_at = $5

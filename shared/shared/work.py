@@ -1,34 +1,24 @@
 """One transaction of a service: what it changes, what it tells, and which keys it wants looked at, committed as one."""
 
 import json
-import zlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from contracts.chassis import ChassisMessages
 from contracts.envelope import (
-    COMMANDS_EXCHANGE,
-    EVENTS_EXCHANGE,
     Command,
-    CommandEnvelope,
     CommandOutcome,
     Envelope,
     Event,
-    EventEnvelope,
-    Message,
     Problem,
 )
-from shared.clock import Clock, Ids
+from shared.clock import Ids
 from shared.db import Connection
-from shared.signing import Signer
+from shared.outbox import Identity, Told, bucket_of, tell
 from shared.telemetry import traceparent
 
 C = TypeVar("C")
-
-BUCKETS = 64
-COMMAND_LIFETIME = timedelta(minutes=5)
 
 _MARK = """
 INSERT INTO dirty (key, bucket, due_at, marked_at, traceparent, correlation_id)
@@ -38,18 +28,6 @@ ON CONFLICT (key) DO UPDATE SET
     due_at = CASE WHEN $7 AND dirty.attempts > 0 THEN dirty.due_at ELSE LEAST(dirty.due_at, excluded.due_at) END,
     traceparent = coalesce(excluded.traceparent, dirty.traceparent),
     correlation_id = coalesce(excluded.correlation_id, dirty.correlation_id)
-"""
-
-_NUMBER = """
-INSERT INTO stream (aggregate, sequence) SELECT * FROM unnest($1::text[], $2::bigint[])
-ON CONFLICT (aggregate) DO UPDATE SET sequence = stream.sequence + excluded.sequence
-RETURNING aggregate, sequence
-"""
-
-_TELL = """
-INSERT INTO outbox (aggregate, sequence, event_id, bucket, type, exchange, body, signature, created_at)
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::smallint[], $5::text[], $6::text[], $7::bytea[],
-                     $8::text[], $9::timestamptz[])
 """
 
 _INTEND = """
@@ -64,31 +42,6 @@ UPDATE inbox SET state = $2, problems = $3, finished_at = $4
 WHERE message_id = $1 AND kind = 'command' AND state IN ('pending', 'held', 'waiting')
 RETURNING type, holder, aggregate, body
 """
-
-
-def bucket_of(key: str) -> int:
-    """The lane that a key belongs to, the same in every process."""
-    return zlib.crc32(key.encode()) % BUCKETS
-
-
-def stream_of(message: Message) -> str:
-    """Where the message's number comes from; commands have numbers of their own, so that events have no gaps."""
-    return f"!{message.aggregate}" if isinstance(message, Command) else message.aggregate
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who a service is on the bus: its name, its own messages, its signature."""
-
-    service: str
-    messages: ChassisMessages
-    signer: Signer
-    clock: Clock
-    ids: Ids
-
-    @property
-    def source(self) -> str:
-        return f"tresor/{self.service}"
 
 
 @dataclass(frozen=True)
@@ -127,7 +80,7 @@ class Work(Generic[C]):
     """What is called as soon as this has committed."""
     ended: set[str] = field(default_factory=set)
     """The commands whose end was told here."""
-    _told: list["_Told"] = field(default_factory=list)
+    _told: list[Told] = field(default_factory=list)
     _marked: dict[str, "_Mark"] = field(default_factory=dict)
 
     @property
@@ -142,7 +95,7 @@ class Work(Generic[C]):
     def emit(self, *messages: Event | Command) -> None:
         """Tell these, in this order, once the transaction has committed. Commands are signed for their owner."""
         self._told.extend(
-            _Told(message, self._correlation(), self.cause.id if self.cause else None, traceparent())
+            Told(message, self._correlation(), self.cause.id if self.cause else None, traceparent())
             for message in messages
         )
 
@@ -233,51 +186,9 @@ class Work(Generic[C]):
         return self.correlation_id or (self.cause.correlationid if self.cause else None)
 
     @property
-    def told(self) -> list["_Told"]:
+    def told(self) -> list[Told]:
         """What is to be told, in its order."""
         return self._told
-
-    def outbox_row(self, told: "_Told", stream: str, sequence: int) -> tuple[Any, ...]:
-        """The event or command as it stands in the outbox, signed."""
-        now = self.now
-        event_id = self.ids.uuid()
-        message = told.message
-        shared: dict[str, Any] = {
-            "id": event_id,
-            "type": message.type,
-            "source": self.identity.source,
-            "subject": message.aggregate,
-            "time": now,
-            "dataschema": f"tresor:{message.type}:{message.version}",
-            "traceparent": told.traceparent,
-            "correlationid": told.correlation_id or event_id,
-            "causationid": told.causation_id,
-            "data": message.model_dump(mode="json", by_alias=True),
-        }
-        envelope: Envelope
-        if isinstance(message, Command):
-            envelope = CommandEnvelope(
-                **shared,
-                audience=message.owner(),
-                notbefore=now,
-                expiresat=now + COMMAND_LIFETIME,
-                executeby=now + COMMAND_LIFETIME,
-            )
-            exchange = COMMANDS_EXCHANGE
-        else:
-            envelope = EventEnvelope(**shared, sequence=sequence)
-            exchange = EVENTS_EXCHANGE
-        body = envelope.model_dump_json(exclude_none=True).encode()
-        signature = self.identity.signer.sign(body)
-        return stream, sequence, event_id, bucket_of(stream), message.type, exchange, body, signature, now
-
-
-@dataclass(frozen=True)
-class _Told:
-    message: Message
-    correlation_id: str | None
-    causation_id: str | None
-    traceparent: str | None
 
 
 @dataclass(frozen=True)
@@ -290,22 +201,8 @@ async def flush(works: Sequence[Work[Any]]) -> None:
     """Write the marks and the events of works that share a transaction: the last thing before its commit."""
     for work in works:
         await work.write_marks()
-    groups: dict[str, list[tuple[Work[Any], _Told]]] = {}
-    for work in works:
-        for told in work.told:
-            groups.setdefault(stream_of(told.message), []).append((work, told))
-    if not groups:
-        return
-    connection = works[0].connection
-    rows: list[tuple[Any, ...]] = []
-    streams = sorted(groups)  # always in the same order, so that two transactions never lock crosswise
-    numbered = await connection.fetch(_NUMBER, streams, [len(groups[stream]) for stream in streams])
-    for stream, last in numbered:
-        group = groups[stream]
-        rows += [
-            work.outbox_row(told, stream, last - len(group) + 1 + index) for index, (work, told) in enumerate(group)
-        ]
-    await connection.execute(_TELL, *(list(column) for column in zip(*rows, strict=True)))
+    if told := [one for work in works for one in work.told]:
+        await tell(works[0].connection, works[0].identity, told)
 
 
 async def mark_dirty(
