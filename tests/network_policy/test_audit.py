@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from network_policy.domain.audit.finding import Severity
-from network_policy.domain.audit.inventory import Agent, Attachment, Image, Inventory, Part, Server, Volume
+from network_policy.domain.audit.inventory import Agent, Attachment, Image, Inventory, Part, PortFacts, Server, Volume
 from network_policy.domain.audit.kinds import KINDS
 from network_policy.domain.audit.matrix import OUTSIDE
 from network_policy.domain.audit.report import Report, audit
@@ -139,3 +139,24 @@ def test_the_report_counts_the_worst_first() -> None:
     assert list(report.counts) == ["critical", "high", "medium", "low", "informational"]
     assert not report.critical
     assert all(each.by_nature or each.what == "other projects" for each in report.not_judged)
+
+
+def test_the_spurious_one_of_two_ports_with_one_mac_l7_l8() -> None:
+    """The one that no server has is to be deleted; between two that are bound a person chooses."""
+    networks = (Network("n1", "n1", "p"), Network("n2", "n2", "p"))
+    mac = "fa:16:3e:00:00:01"
+    ports = (
+        Port("live", "a", "p", "n1", (), mac, device_owner="compute:nova", device_id="s1"),
+        Port("stale", "b", "p", "n2", (), mac, device_owner="compute:nova", device_id="gone"),
+    )
+    facts = {"live": PortFacts(host="h1", is_bound=True, status="ACTIVE"), "stale": PortFacts(status="DOWN")}
+    inventory = Inventory(
+        World(ports=ports, networks=networks), is_whole=True, servers=(Server("s1", "s1", "p"),), port_facts=facts
+    )
+    (finding,) = [each for each in audit(inventory, Expected()).findings if each.kind.name == "duplicate-mac"]
+    assert finding.found.mend == ("openstack port delete stale",)
+    assert finding.severity is Severity.MEDIUM
+    facts["stale"] = PortFacts(host="h2", is_bound=True, status="ACTIVE")
+    (finding,) = [each for each in audit(inventory, Expected()).findings if each.kind.name == "duplicate-mac"]
+    assert finding.found.mend == ()
+    assert finding.severity is Severity.HIGH

@@ -133,8 +133,8 @@ def wrong() -> Iterator[Wrong]:
         options = [{"opt_name": "server-ip-address", "opt_value": "192.0.2.66\ndhcp-script=/tmp/x"}]
         found["port-dhcp-options"] = port("options", home, one, extra_dhcp_opts=options).id
         found["port-direct"] = port("direct", home, one, **{"binding:vnic_type": "direct"}).id
-        found["duplicate-mac"] = port("mac-1", home, one, mac_address="fa:16:3e:00:00:01").id
-        port("mac-2", other, two, mac_address="fa:16:3e:00:00:01")
+        macs = [port("mac", on, whose, mac_address="fa:16:3e:00:00:01").id for on, whose in ((home, one), (other, two))]
+        found["duplicate-mac"] = min(macs)
         parent, child = port("parent", home, one), port("child", shared, one)
         subports = [{"port_id": child.id, "segmentation_type": "vlan", "segmentation_id": 7}]
         found["trunk"] = network.create_trunk(port_id=parent.id, sub_ports=subports, project_id=one.id).id

@@ -20,6 +20,8 @@ from network_policy.domain.world import World
 
 Body = Mapping[str, Any]
 
+_UNBOUND = ("", "unbound", "binding_failed")
+
 
 def inventory(
     bodies: Mapping[Part, tuple[Body, ...]], unread: Mapping[Part, str], *, world: World, account: str
@@ -51,6 +53,9 @@ def port_facts(body: Body) -> PortFacts:
             f"{option.get('opt_name')}={option.get('opt_value')}" for option in body.get("extra_dhcp_opts") or ()
         ),
         host=str(body.get("binding:host_id") or ""),
+        is_bound=str(body.get("binding:vif_type") or "") not in _UNBOUND,
+        status=str(body.get("status") or ""),
+        created_at=str(body.get("created_at") or ""),
     )
 
 

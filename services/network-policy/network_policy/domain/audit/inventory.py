@@ -41,6 +41,9 @@ class PortFacts:
 
     dhcp_options: tuple[str, ...] = ()
     host: str = ""
+    is_bound: bool = False
+    status: str = ""
+    created_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

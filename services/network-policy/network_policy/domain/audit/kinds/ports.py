@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from ipaddress import ip_network
 
+from contracts.network_policy import DuplicatePort
 from network_policy.domain.audit.finding import Found, Severity, register
-from network_policy.domain.audit.inventory import Part
+from network_policy.domain.audit.inventory import Part, PortFacts
 from network_policy.domain.audit.subject import Subject
+from network_policy.domain.duplicates import duplicate, same_macs
 from network_policy.domain.world import Port
 
 NARROWEST_IPV4 = 28
@@ -215,23 +217,47 @@ def trunk(subject: Subject) -> Iterator[Found]:
     needs={Part.PORTS, Part.ROUTERS, Part.NETWORKS},
 )
 def duplicate_mac(subject: Subject) -> Iterator[Found]:
-    """By address. Distributed routers and DHCP ports of Neutron's own share addresses on purpose."""
-    found: dict[str, list[Port]] = {}
-    for port in subject.tenant_ports:
-        if port.mac_address:
-            found.setdefault(port.mac_address.lower(), []).append(port)
-    for mac, ports in sorted(found.items()):
-        if len(ports) > 1:
-            hosts = [
-                subject.inventory.port_facts[port.id].host for port in ports if port.id in subject.inventory.port_facts
-            ]
-            spurious = [port for port, host in zip(ports, hosts, strict=False) if not host and not port.device_id]
-            first = ports[0]
-            yield Found(
-                first.id,
-                subject.where(first.project_id, "address", mac, mac),
-                f"on ports {', '.join(port.id for port in ports)}",
-                tuple(f"openstack port delete {port.id}" for port in spurious if len(spurious) < len(ports)),
-                None if len({host for host in hosts if host}) > 1 else Severity.MEDIUM,
-                also=tuple(port.id for port in ports),
-            )
+    """By address; what Neutron's own ports share on purpose, as distributed routers do, is left out."""
+    ports = subject.tenant_ports
+    for mac, sayers in same_macs(ports).items():
+        told = duplicate(mac, (_sayer(subject, subject.ports[port_id], said) for port_id, said in sayers.items()))
+        if told is None:
+            continue
+        first = subject.ports[told.ports[0].port_id]
+        on_hosts = f"; bound on {', '.join(told.hosts)}" if told.hosts else ""
+        why = "".join(f"; {one.port_id} is spurious: {', '.join(one.reasons)}" for one in told.spurious)
+        yield Found(
+            first.id,
+            subject.where(first.project_id, "address", mac, mac),
+            f"on ports {', '.join(each.port_id for each in told.ports)}{on_hosts}{why}",
+            tuple(f"openstack port delete {one.port_id}" for one in told.spurious),
+            None if told.kind == "flapping" else Severity.MEDIUM,
+            also=tuple(each.port_id for each in told.ports),
+        )
+
+
+def _sayer(subject: Subject, port: Port, said: str) -> DuplicatePort:
+    facts = subject.inventory.port_facts.get(port.id, PortFacts())
+    return DuplicatePort(
+        port_id=port.id,
+        network_id=port.network_id,
+        says="own" if said == "own" else "address-pair",
+        device_owner=port.device_owner[:255],
+        device_id=port.device_id[:255],
+        has_device=_has_device(subject, port),
+        host=facts.host[:255],
+        is_bound=facts.is_bound,
+        status=facts.status[:40],
+        created_at=facts.created_at[:40],
+    )
+
+
+def _has_device(subject: Subject, port: Port) -> bool | None:
+    """Whether the port's server is there; None where that can't be told from what was read."""
+    if not port.device_id:
+        return False
+    if port.device_owner and not port.device_owner.startswith("compute:"):
+        return None
+    if Part.SERVERS in subject.inventory.unread or not subject.inventory.is_whole:
+        return None
+    return any(server.id == port.device_id for server in subject.inventory.servers)
