@@ -10,16 +10,21 @@ _BY_ALL_NODES = ("169.254.169.254/32", "255.255.255.255/32", "fe80::a9fe:a9fe/12
 """Metadata and DHCP: every node needs them, and they lead nowhere."""
 
 
-def from_outside(reach: Iterable[RoleReach]) -> str:
+def from_outside(reach: Iterable[RoleReach], document: Workspace | None) -> str:
     """What may come in from beyond the workspace: `tcp 22,443; icmp`."""
-    return _words(each for each in reach if not each.source.startswith("role "))
+    own = _own(document)
+    return _words(each for each in reach if not each.source.startswith("role ") and each.source not in own)
 
 
 def to_outside(reach: Iterable[RoleReach], document: Workspace | None) -> str:
     """What may go out beyond the workspace, DHCP on its own networks and metadata aside."""
-    networks = document.networks if document is not None else ()
-    own = {*_BY_ALL_NODES, *(prefix for each in networks for prefix in (each.cidr, each.cidr6) if prefix)}
+    own = _own(document)
     return _words(each for each in reach if not each.destination.startswith("role ") and each.destination not in own)
+
+
+def _own(document: Workspace | None) -> frozenset[str]:
+    networks = document.networks if document is not None else ()
+    return frozenset({*_BY_ALL_NODES, *(prefix for each in networks for prefix in (each.cidr, each.cidr6) if prefix)})
 
 
 def _words(reach: Iterable[RoleReach]) -> str:

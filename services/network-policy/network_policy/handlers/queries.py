@@ -57,7 +57,7 @@ async def show_isolation(query: ShowIsolation, tx: Work[Context]) -> IsolationSh
                 ports=row["port_count"],
                 counterexamples=tuple(counterexamples),
                 reach=tuple(reach) if query.of else (),
-                from_outside=from_outside(reach),
+                from_outside=from_outside(reach, document),
                 to_outside=to_outside(reach, document),
                 quarantined=tuple(map(_quarantine_words, quarantined.get(row["workspace"], ()))),
             )
