@@ -288,6 +288,20 @@ async def test_a_cloud_without_fault_is_0_and_7_while_something_is_unjudged(
     assert NO_CRITICAL_ON_AN_EMPTY_CLOUD in said
 
 
+async def test_a_group_is_minimised_straight_from_the_cloud(tresor: Tresor, wrong: Wrong) -> None:
+    """By its id or name, by GET; nothing is changed."""
+    where = ("--clouds", str(wrong.twin.clouds_file), "--cloud", "twin")
+    before = wrong.twin.requests(writes_only=False)[-1]["number"]
+    for name in ("messy", wrong.resources["group-not-least"]):
+        ended = await tresor("policy", "minimise", name, *where, "-o", "json")
+        assert ended.code == Exit.OK, ended.err
+        (group,) = json.loads(ended.out)
+        assert (group["group_id"], group["name"]) == (wrong.resources["group-not-least"], "messy")
+        assert len(group["commands"]) == 2, "a repeat and a shadowed rule"
+    assert (await tresor("policy", "minimise", "nobody-at-all", *where)).code == Exit.NEGATIVE
+    assert {call["service"] for call in wrong.twin.requests(before)} == {"keystone"}
+
+
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [

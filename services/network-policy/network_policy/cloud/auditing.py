@@ -100,6 +100,15 @@ class AuditingCloud:
             account=account,
         )
 
+    async def groups_called(self, name_or_id: str) -> tuple[Body, ...]:
+        """The groups of that id, else of that name, as Neutron answers. Raises CloudError."""
+
+        def fetch(connection: Connection) -> tuple[Body, ...]:
+            found = everything(connection, "/security-groups", "security_groups", dict, id=name_or_id)
+            return found or everything(connection, "/security-groups", "security_groups", dict, name=name_or_id)
+
+        return await self._cloud.call(fetch)
+
 
 def _world(bodies: Mapping[Part, tuple[Body, ...]], *, is_whole: bool) -> World:
     return World(

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from network_policy.domain.audit.report import Report
     from network_policy.domain.audit.subject import Expected
 
-THREADS = 8
-TIMEOUT_SECONDS = 60.0
-
 
 def audit(
     cloud: Annotated[str, typer.Option("--cloud", help="The entry of clouds.yaml: an account that may only read.")],
@@ -48,7 +45,7 @@ def audit(
     expected = _expected(site or settings.site_path, image_format)
     if html is not None and not html.parent.is_dir():
         raise Stop(Exit.USAGE, f"there is no folder {html.parent} to write {html.name} to")
-    inventory = asyncio.run(_read(cloud, clouds or settings.clouds_path, all_projects=all_projects))
+    inventory = asyncio.run(_read(cloud, clouds, all_projects=all_projects))
     if site is None and settings.site_path is None:
         inventory = _without_site(inventory)
     report = judge(inventory, expected)
@@ -77,27 +74,15 @@ def end(report: "Report") -> None:
 
 async def _read(name: str, path: Path | None, *, all_projects: bool) -> "Inventory":
     from network_policy.cloud.auditing import AuditingCloud
-    from shared.clock import SystemClock
-    from shared.cloud import Cloud
-    from shared.errors import CloudError, Configuration
-
-    cloud = Cloud(name, path, SystemClock(), threads=THREADS, timeout_seconds=TIMEOUT_SECONDS)
+    from operator_cli.cloud_audit.reading import asked
 
     def progress(words: str, count: int) -> None:
         say(f"  {count:>7} {words}" if count else f"        - {words}")
 
-    try:
-        say(f"reading {name} …")
-        return await AuditingCloud(cloud).inventory(sees_everything=all_projects, progress=progress)
-    except Configuration as error:
-        raise Stop(Exit.USAGE, str(error), "give --clouds, or set TRESOR_CLOUDS_PATH") from None
-    except CloudError as error:
-        words = " ".join(str(error).split())[:300]
-        refused = error.status in (401, 403) or "(HTTP 401)" in words  # a refused login has its status in words only
-        code = Exit.NOT_PERMITTED if refused else Exit.UNREACHABLE
-        raise Stop(code, f"{name}: {words}", "check the entry in clouds.yaml, and that Keystone is up") from None
-    finally:
-        cloud.close()
+    say(f"reading {name} …")
+    return await asked(
+        name, path, lambda cloud: AuditingCloud(cloud).inventory(sees_everything=all_projects, progress=progress)
+    )
 
 
 def _expected(path: Path | None, formats: list[str] | None) -> "Expected":

@@ -18,25 +18,35 @@ if TYPE_CHECKING:
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 32
 
-ListingFile = Annotated[
-    Path,
+Listing = Annotated[
+    str,
     typer.Argument(
+        metavar="FILE|GROUP",
         help="JSON: Neutron's `security_groups` answer, or what `openstack security group rule list -f json --long` or "
-        "`openstack security group show -f json` printed.",
-        exists=False,
-        dir_okay=False,
+        "`openstack security group show -f json` printed. With --cloud: a group's id or name.",
     ),
 ]
 OnlyGroup = Annotated[str | None, typer.Option("--group", help="Only the group of this id or name.")]
 
 
-def minimise(file: ListingFile, group: OnlyGroup = None, output: Output = Form.TABLE) -> None:
-    """Fewer rules that permit exactly the same packets, the proof's digest, and the commands that lead there."""
+def minimise(
+    listing: Listing,
+    group: OnlyGroup = None,
+    cloud: Annotated[str | None, typer.Option("--cloud", help="Read the group there, by GET.")] = None,
+    clouds: Annotated[Path | None, typer.Option("--clouds", help="clouds.yaml (setting clouds_path).")] = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """Fewer rules that permit exactly the same packets, the proof's digest, and the commands that lead there.
+
+    Nothing is sent: the commands are yours to run.
+    """
     from network_policy.domain.hygiene.amendment import Unproven, amend
 
-    groups = [each for each in _read(file) if group is None or group in (each.id, each.name)]
+    found = _read(Path(listing)) if cloud is None else _fetch(listing, cloud, clouds)
+    groups = [each for each in found if group is None or group in (each.id, each.name)]
     if not groups:
-        raise Stop(Exit.NEGATIVE, f"{file} holds no group{f' {group}' if group else ''}")
+        where = listing if cloud is None else cloud
+        raise Stop(Exit.NEGATIVE, f"{where} holds no group{f' {group}' if group else ''}")
     try:
         amendments = [(each, amend(each.id or "GROUP", each.rules, each.unclear)) for each in groups]
     except Unproven as error:
@@ -46,6 +56,17 @@ def minimise(file: ListingFile, group: OnlyGroup = None, output: Output = Form.T
             _show(listed, amendment)
     else:
         emit(output, [_document(listed, amendment) for listed, amendment in amendments])
+
+
+def _fetch(name_or_id: str, cloud: str, clouds: Path | None) -> "tuple[ListedGroup, ...]":
+    import asyncio
+
+    from network_policy.cloud.auditing import AuditingCloud
+    from network_policy.domain.hygiene.listing import read_listing
+    from operator_cli.cloud_audit.reading import asked
+
+    bodies = asyncio.run(asked(cloud, clouds, lambda door: AuditingCloud(door).groups_called(name_or_id)))
+    return read_listing({"security_groups": list(bodies)})
 
 
 def _read(path: Path) -> "tuple[ListedGroup, ...]":
