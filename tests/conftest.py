@@ -5,6 +5,7 @@ servers a test may kill, pause and wipe.
 """
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 
@@ -13,6 +14,12 @@ import pytest
 from bootstrap.backing import Backing, OwnServers, open_backing, start_own
 from bootstrap.console import Console, Lacking
 from bootstrap.leases import BrokerLease, DatabaseLease, PrivateBrokerLease, PrivateDatabaseLease
+from bootstrap.places import CHECKOUT
+
+# Hundreds of processes are started: where bytecode may not be written beside the sources, each would compile all it
+# imports, for longer than it takes to import it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = str(CHECKOUT / ".run" / "bytecode")
 
 
 @pytest.fixture(scope="session")
