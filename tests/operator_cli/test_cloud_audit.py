@@ -267,6 +267,21 @@ async def test_a_file_for_a_browser_that_fetches_and_runs_nothing(tresor: Tresor
         assert kind in text
 
 
+async def test_names_steer_neither_terminal_nor_reader(tresor: Tresor, empty: RunningTwin) -> None:
+    """A tenant calls its group what it likes, and an administrator reads it."""
+    cloud = connect(empty)
+    project = cloud.identity.create_project(name="p\x1b]0;owned\x07", domain_id="default")
+    cloud.network.create_security_group(name="g\x1b[2J\u202egood", project_id=project.id)
+    where = ("--clouds", str(empty.clouds_file), "--cloud", "twin")
+    for more in (("--full",), ("-o", "json"), ("-o", "yaml")):
+        ended = await tresor("audit", *where, *more)
+        assert "good" in ended.out
+        assert not {"\x1b", "\x07", "\u202e"} & set(ended.out), more
+        assert "\\u001b" not in ended.out
+    ended = await tresor("policy", "minimise", next(cloud.network.security_groups(project_id=project.id)).id, *where)
+    assert not {"\x1b", "\u202e"} & set(ended.out)
+
+
 async def test_the_table_names_the_command_that_mends_it(tresor: Tresor, wrong: Wrong) -> None:
     ended = await tresor("audit", "--clouds", str(wrong.twin.clouds_file), "--cloud", "twin")
     assert ended.code == Exit.NEGATIVE

@@ -50,7 +50,10 @@ def audit(
         inventory = _without_site(inventory)
     report = judge(inventory, expected)
     if html is not None:
-        html.write_text(page.page(report, cloud), encoding="utf-8")
+        try:
+            html.write_text(page.page(report, cloud), encoding="utf-8")
+        except OSError as error:
+            raise Stop(Exit.USAGE, f"{html} can't be written: {error.strerror}") from None
         say(f"wrote {html}")
     if output is Form.TABLE:
         table.show(report, full=full)

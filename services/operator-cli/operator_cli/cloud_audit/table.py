@@ -15,11 +15,13 @@ SHOWN_ROWS = 40
 
 def show(report: "Report", *, full: bool) -> None:
     """Findings by kind, the matrix, and what was not judged."""
+    from network_policy.domain.audit.inventory import plain
+
     out = console()
     world = report.inventory.world
     rules = sum(len(group.rules) for group in world.groups)
     out.print(
-        f"{report.inventory.account}: {len(report.inventory.project_names)} projects, {len(world.ports)} ports, "
+        f"{plain(report.inventory.account)}: {len(report.inventory.project_names)} projects, {len(world.ports)} ports, "
         f"{len(world.groups)} groups with {rules} rules, {len(report.inventory.servers)} servers",
         markup=False,
     )

@@ -98,8 +98,10 @@ def _bounded(document: Any, depth: int = 0) -> Any:
 
 
 def _show(listed: "ListedGroup", amendment: "Amendment") -> None:
+    from network_policy.domain.audit.inventory import plain
+
     out = console()
-    title = f"group {listed.name or listed.id or 'without id'}"
+    title = plain(f"group {listed.name or listed.id or 'without id'}")
     change = f"{len(amendment.before)} rules, {amendment.rules_after} say the same"
     fewest = "no smaller set exists" if amendment.is_exact else "a smaller set may exist"
     out.print(f"{title}: {change} ({fewest})", markup=False)
@@ -107,10 +109,11 @@ def _show(listed: "ListedGroup", amendment: "Amendment") -> None:
     rows += [("make", "", _words(rule)) for rule in amendment.added]
     rows += [("delete", each.id, _words(each.rule)) for each in amendment.removed]
     rows += [("leave alone", rule_id, why) for rule_id, why in amendment.left_alone.items()]
-    table(("", "rule", "what"), rows, empty="It has no rules.")
+    plainly = [tuple(plain(cell) for cell in row) for row in rows]
+    table(("", "rule", "what"), plainly, empty="It has no rules.")
     out.print(f"proof that the packets are the same: {amendment.proof.digest}", markup=False)
     for command in amendment.commands:
-        out.print(f"  {command}", markup=False)
+        out.print(f"  {plain(command)}", markup=False)
 
 
 def _words(rule: "Rule") -> str:

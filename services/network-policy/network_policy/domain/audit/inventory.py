@@ -138,4 +138,13 @@ class Inventory:
 
     def project(self, project_id: str) -> str:
         """The project's name, else its id."""
-        return self.project_names.get(project_id) or project_id or "no project"
+        return plain(self.project_names.get(project_id) or project_id or "no project")
+
+
+def plain(text: str) -> str:
+    """Without characters that steer a terminal or turn the reading direction: names are whatever their owners chose."""
+    return (
+        text
+        if text.isprintable()
+        else "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    )

@@ -1,10 +1,10 @@
 """The audit: every kind of finding asked, and what could not be judged told beside what was found."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from network_policy.domain.audit.finding import NOT_IN_THE_API, Finding, Kind, Severity
-from network_policy.domain.audit.inventory import WORLD, Inventory
+from network_policy.domain.audit.finding import NOT_IN_THE_API, Finding, Found, Kind, Severity
+from network_policy.domain.audit.inventory import WORLD, Inventory, plain
 from network_policy.domain.audit.kinds import KINDS
 from network_policy.domain.audit.matrix import Matrix
 from network_policy.domain.audit.subject import Expected, Subject
@@ -55,7 +55,7 @@ class Report:
         world = self.inventory.world
         return {
             "looked_at": {
-                "account": self.inventory.account,
+                "account": plain(self.inventory.account),
                 "all_projects": self.inventory.is_whole,
                 "projects": len(self.inventory.project_names),
                 "ports": len(world.ports),
@@ -90,12 +90,12 @@ def audit(
         missing = sorted(part for part in kind.needs if part in inventory.unread)
         if missing:
             why = "; ".join(f"{part.value}: {inventory.unread[part]}" for part in missing)
-            not_judged.append(NotJudged(f"{kind.name}: {kind.title}", why))
+            not_judged.append(NotJudged(f"{kind.name}: {kind.title}", plain(why)))
             continue
         progress(kind.title)
-        findings += [Finding(kind, found) for found in kind.look(subject)]
+        findings += [Finding(kind, _plain(found)) for found in kind.look(subject)]
     if not inventory.is_whole:
-        why = f"the account ({inventory.account}) sees only what is its project's or shared with it"
+        why = f"the account ({plain(inventory.account)}) sees only what is its project's or shared with it"
         not_judged.insert(0, NotJudged("other projects", why))
     unread_world = sorted(part for part in WORLD if part in inventory.unread)
     if unread_world:
@@ -109,4 +109,15 @@ def audit(
         tuple(not_judged),
         None if unread_world else subject.matrix,
         digest_of(inventory.world, ()),
+    )
+
+
+def _plain(found: Found) -> Found:
+    return replace(
+        found,
+        resource_id=plain(found.resource_id),
+        where=plain(found.where),
+        what=plain(found.what),
+        mend=tuple(plain(command) for command in found.mend),
+        also=tuple(plain(each) for each in found.also),
     )

@@ -1,6 +1,7 @@
 """Agents, images, attachments: what the isolation rests on beside the rules."""
 
 from collections.abc import Iterator
+from shlex import quote
 
 from network_policy.domain.audit.finding import Found, Severity, register
 from network_policy.domain.audit.inventory import Part
@@ -30,7 +31,7 @@ def agent_linuxbridge(subject: Subject) -> Iterator[Found]:
                 agent.id,
                 f"host {agent.host}",
                 agent.kind,
-                (f"openstack compute service set --disable {agent.host} nova-compute",),
+                (f"openstack compute service set --disable {quote(agent.host)} nova-compute",),
             )
         elif agent.is_hybrid:
             yield Found(agent.id, f"host {agent.host}", f"{agent.kind}, filters with iptables", (), Severity.LOW)
@@ -52,7 +53,7 @@ def agent_down(subject: Subject) -> Iterator[Found]:
     """By agent."""
     for agent in subject.inventory.agents:
         if not agent.is_alive:
-            delete = f"openstack network agent delete {agent.id}"
+            delete = f"openstack network agent delete {quote(agent.id)}"
             yield Found(agent.id, f"host {agent.host}", f"{agent.kind} is not alive", (delete,))
 
 
