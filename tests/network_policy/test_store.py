@@ -8,9 +8,11 @@ import pytest
 
 from bootstrap.leases import DatabaseLease
 from contracts.network_policy import RuleDrift
+from contracts.policy_tests import PolicyTest
 from network_policy import store
 from network_policy.domain.world import GroupRule
 from network_policy.store import OpenDrift
+from network_policy.store.policy_tests import Standing, load_tests, save_tests
 from shared.clock import SystemClock
 from shared.db import Connection
 from shared.migrate import migrate
@@ -161,3 +163,19 @@ async def test_an_older_observation_does_not_replace_a_newer_verdict_i9(connecti
             counterexamples=(), reach=(), assumptions=(),
         )  # fmt: skip
     assert await connection.fetchval("SELECT proof FROM workspace") == "sha256:new"
+
+
+async def test_a_workspace_that_is_gone_leaves_no_policy_tests_to_its_namesake(connection: Connection) -> None:
+    tests = [PolicyTest.model_validate({"name": "x", "from": "role:login", "to": "internet", "expect": "denied"})]
+    await declare(connection)
+    await save_tests(connection, "openhpc", tests, {"x": Standing(result="failed", told=True)})
+    known = await store.load(connection, "openhpc")
+    assert known is not None
+    assert known.tests == tuple(tests)
+    await store.emptied(connection, "openhpc", 2, "p")
+    await store.withdrawn(connection, "openhpc")
+    assert await load_tests(connection, "openhpc") is None
+    await declare(connection, 3)
+    kept = await load_tests(connection, "openhpc")
+    assert kept is not None
+    assert (kept.tests, kept.standings) == ((), {})

@@ -79,7 +79,8 @@ async def withdrawn(connection: Connection, workspace: str) -> None:
         await connection.execute(f"DELETE FROM {table} WHERE workspace = $1", workspace)  # noqa: S608  # our own names
     await connection.execute(
         "UPDATE workspace SET state = 'withdrawn', network_ids = '{}', networks_generation = NULL,"
-        " enforced_generation = NULL, enforced_groups = '{}', open_drift = '{}', violation = '', suspect = false"
+        " enforced_generation = NULL, enforced_groups = '{}', open_drift = '{}', violation = '', suspect = false,"
+        " policy_tests = '[]', policy_test_results = '{}', policy_tests_observed_at = NULL"
         " WHERE workspace = $1",
         workspace,
     )
