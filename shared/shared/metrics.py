@@ -21,6 +21,10 @@ RECONCILE_SECONDS = Histogram("tresor_reconcile_seconds", "One look at one key."
 DIRTY_KEYS = Gauge("tresor_dirty_keys", "Keys waiting to be looked at.")
 OLDEST_DIRTY_SECONDS = Gauge("tresor_oldest_dirty_key_seconds", "How long the oldest due key has waited.")
 LANES_HELD = Gauge("tresor_lanes_held", "Buckets that this replica leases.")
+LAST_SCAN = Gauge(
+    "tresor_last_full_scan_timestamp_seconds",
+    "When the state was listed that the last full scan rests on, in seconds since the epoch; 0 before the first.",
+)
 SCAN_SECONDS = Gauge("tresor_scan_bound_seconds", "The bound on unseen change where OpenStack is silent.")
 
 # Relay: what is told.

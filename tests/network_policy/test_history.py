@@ -9,9 +9,12 @@ from contracts.network_policy import (
     DriftRepaired,
     HistoryShown,
     IsolationProven,
+    IsolationShown,
     IsolationViolated,
     ShowHistory,
+    ShowIsolation,
 )
+from shared.metrics import LAST_SCAN
 from tests.network_policy.stage import Stage
 
 NEVER = 3600.0
@@ -101,6 +104,11 @@ async def test_only_what_changed_is_appended(stage: Stage) -> None:
     again = await service.pool.fetch("SELECT * FROM observed_span")
     assert len(spans) == len(again) == 1
     assert again[0]["ended_at"] > spans[0]["ended_at"]
+    shown = await stage.site.ask(ShowIsolation(of=stage.name))
+    assert isinstance(shown, IsolationShown)
+    assert shown.scan_age_seconds is not None
+    assert shown.scan_age_seconds < shown.staleness_seconds + 2
+    assert LAST_SCAN._value.get() >= again[0]["ended_at"].timestamp()
     assert not await service.pool.fetchval(
         "SELECT count(*) FROM history AS a JOIN history AS b USING (kind, resource_id)"
         " WHERE a.valid_from < b.valid_from AND (a.valid_until IS NULL OR a.valid_until > b.valid_from)"

@@ -146,6 +146,16 @@ async def test_drift_is_a_finding_until_it_is_repaired(site: Site, tmp_path: Pat
     await until(lambda: detections() == [1, 3])
 
 
+async def test_a_change_that_nobody_can_be_named_for_is_a_finding_that_says_so(site: Site, tmp_path: Path) -> None:
+    await start(site, tmp_path / "ocsf.jsonl")
+    unnamed = {**DriftDetected.example, "actor": "", "request_id": "", "seen_by": "scan", "happened_at": None}
+    await site.tell(DriftDetected.model_validate(unnamed))
+    raised = await site.tap.until(FindingRaised)
+    assert "nobody can be named" in raised.finding.title
+    assert "no notification names who did it" in raised.finding.cause
+    assert raised.finding.actor == ""
+
+
 async def test_a_repeated_event_is_one_row_and_one_finding(site: Site) -> None:
     service = await start(site)
     rejected = PROVISIONER.rejected.model_validate(PROVISIONER.rejected.example)
@@ -236,6 +246,7 @@ async def test_a_restart_goes_on_where_it_stopped(site: Site, broker: BrokerLeas
         return await rows(service, "openstack") == 200
 
     await until(all_in)
+
     def positions() -> list[int]:
         whole = [json.loads(line) for line in siem.read_text().splitlines() if "crash cut" not in line]
         return [one["metadata"]["sequence"] for one in whole if one["metadata"]["log_name"] == "openstack"]

@@ -89,6 +89,8 @@ class IsolationShown(Answer):
     workspaces: tuple[WorkspaceIsolation, ...]
     staleness_seconds: Annotated[float, Field(ge=0)]
     """The bound on the age of what the verdict rests on where OpenStack is silent: the scan's period."""
+    scan_age_seconds: Annotated[float, Field(ge=0)] | None = None
+    """How long ago the state was listed that the last full scan rests on; None before the first."""
     truncated: bool = False
     """Whether there are more workspaces; ask again with `after` set to the last one of these."""
     assumptions: tuple[Text, ...] = ()
@@ -107,6 +109,7 @@ class IsolationShown(Answer):
             }
         ],
         "staleness_seconds": 60,
+        "scan_age_seconds": 17.3,
     }
 
 

@@ -117,6 +117,8 @@ def show(answer: "IsolationShown", *, detailed: bool, names: dict[str, str]) -> 
     columns = ("workspace", "verdict", "gen", "groups", "rules", "ports", "proven at", "proof")
     table(columns, rows, empty="There is no workspace to prove anything of.")
     for one in answer.workspaces:
+        for words in one.quarantined:
+            console().print(f"{one.workspace} is in quarantine, {words}", markup=False)
         _counterexamples(one)
         if detailed:
             _matrix(one, names)
@@ -127,7 +129,9 @@ def show(answer: "IsolationShown", *, detailed: bool, names: dict[str, str]) -> 
         out.print(f"assumed: {assumption}", markup=False)
     if answer.workspaces:
         out.print(
-            f"what OpenStack is silent about is looked at again every {answer.staleness_seconds:.0f} s", markup=False
+            f"what OpenStack is silent about is looked at again every {answer.staleness_seconds:.0f} s"
+            + (f", the last time {answer.scan_age_seconds:.0f} s ago" if answer.scan_age_seconds is not None else ""),
+            markup=False,
         )
 
 

@@ -84,6 +84,9 @@ async def repair_port(port: Port, known: Known, seen: Notification, tx: Work[Con
     step = next((each for each in sight.repairs if each.port_id == port.id), None)
     if drift is None or step is None or digest_of_drift(drift) in known.open_drift:
         return False
+    # A group that was made anew has Neutron's own rules until a look has seen them out (I7).
+    if not set(step.group_ids) <= {*known.enforced_groups.values(), known.default_group_id}:
+        return False
     repair = PromptRepair(
         f"{port.id}@{port.revision}", known.workspace, None, None, port, digest_of_drift(drift), seen.timestamp,
         tx.now, **who(seen),

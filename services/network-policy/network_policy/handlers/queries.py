@@ -65,9 +65,16 @@ async def show_isolation(query: ShowIsolation, tx: Work[Context]) -> IsolationSh
     return IsolationShown(
         workspaces=tuple(shown),
         staleness_seconds=bound_seconds(tx.context),
+        scan_age_seconds=await _scan_age_seconds(tx),
         truncated=len(rows) > MAX_SHOWN,
         assumptions=tuple(assumptions),
     )
+
+
+async def _scan_age_seconds(tx: Work[Context]) -> float | None:
+    """Of the last full scan that this database knows of, whichever replica made it."""
+    last = await tx.connection.fetchval("SELECT max(ended_at) FROM observed_span")
+    return max(0.0, (tx.now - last).total_seconds()) if last is not None else None
 
 
 def _quarantine_words(held: Quarantine) -> str:

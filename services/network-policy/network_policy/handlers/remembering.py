@@ -11,6 +11,7 @@ from network_policy.domain.world import World
 from network_policy.handlers.context import Context, handlers
 from network_policy.store import Known
 from network_policy.store.history import KINDS, OF_PROJECTS, WORKSPACES, Thing, declared, observe, scanned, things_of
+from shared import metrics
 from shared.handlers import Turn
 from shared.work import Work
 
@@ -41,6 +42,7 @@ async def remember_cloud(turn: Turn[Context], world: World, everybody: Sequence[
     async with turn.transaction() as tx:
         await observe(tx.connection, things, at, kinds=(*KINDS, WORKSPACES), project_id=None, workspace=None)
         await scanned(tx.connection, at, turn.context.scan_seconds * 1.2)
+    metrics.LAST_SCAN.set(at.timestamp())
 
 
 def _declared(known: Known) -> Thing:

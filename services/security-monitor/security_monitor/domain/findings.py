@@ -15,6 +15,7 @@ from security_monitor.domain.making import finding_of, key_of, said
 
 WORLD = frozenset({"0.0.0.0/0", "::/0"})
 POLICY_DRIFT = "policy-drift"
+NOBODY_NAMED = "no notification names who did it: a scan found it"
 ISOLATION_VIOLATED = "isolation-violated"
 WORLD_OPEN = "world-open"
 
@@ -93,13 +94,14 @@ def _drifted(envelope: Envelope, workspace: str) -> Finding:
     is_open = any(map(_opens_to_world, drifts))
     grave = is_open or any(drift.get("change") in _BYPASSES for drift in drifts)
     what = "was opened to the world" if is_open else "was changed"
+    by = "" if envelope.data.get("actor") else ", and nobody can be named for it"
     return finding_of(
         envelope,
         workspace,
         rule=POLICY_DRIFT,
         severity="critical" if grave else "high",
-        title=f"The network policy of {workspace} {what} behind Tresor's back",
-        cause="; ".join(map(_drift_line, drifts[:10])),
+        title=f"The network policy of {workspace} {what} behind Tresor's back{by}",
+        cause="; ".join([*map(_drift_line, drifts[:10]), *([NOBODY_NAMED] if by else [])]),
         actor=said(envelope.data.get("actor") or "")[:255],
         request_id=said(envelope.data.get("request_id") or "")[:64],
         mend=f"tresor isolation {workspace}",
