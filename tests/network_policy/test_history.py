@@ -2,9 +2,11 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from bootstrap.leases import BrokerLease
 from contracts.network_policy import (
     DriftRepaired,
     HistoryShown,
@@ -16,6 +18,7 @@ from contracts.network_policy import (
 )
 from shared.metrics import LAST_SCAN
 from tests.network_policy.stage import Stage
+from tests.operator_cli.conftest import Ended, run_tresor
 
 NEVER = 3600.0
 
@@ -136,3 +139,35 @@ async def test_the_violation_stays_in_the_past(stage: Stage) -> None:
     await asyncio.sleep(2)
     still = await ask(stage, begin=stage.site.clock.now(), source="outside", target="login")
     assert any(rogue in each.packet.rule_ids for each in still.spans)
+
+
+async def test_the_command_asks_of_the_past_m4(stage: Stage, broker: BrokerLease, tmp_path: Path) -> None:
+    await stage.service(scan_seconds=1.0)
+    groups, _ = await stage.standing()
+    await asyncio.sleep(4)
+    begin = stage.site.clock.now()
+    rogue = await stage.open_ssh(groups["compute"])
+    await stage.site.tap.until(IsolationProven, workspace=stage.name)
+    end = stage.site.clock.now()
+    await asyncio.sleep(2)
+    environment = {
+        "TRESOR_AMQP_URL": broker.url_of("operator"),
+        "TRESOR_SIGNING_KEY_PATH": str(stage.site.keys.path("ana")),
+        "TRESOR_KEYRING_PATH": str(stage.site.keys.keyring_path),
+    }
+
+    async def tresor(*arguments: str) -> Ended:
+        return await run_tresor("isolation", stage.name, *arguments, folder=tmp_path, environment=environment)
+
+    ends = ("--from", "outside", "--to", "compute")
+    opened = await tresor("--between", begin.isoformat(), end.isoformat(), *ends)
+    assert opened.code == 1, opened
+    assert rogue in opened.out
+    closed = await tresor("--at", begin.isoformat(), *ends)
+    assert (closed.code, "No packet could pass" in closed.out) == (0, True), closed
+    verdict = await tresor("--at", begin.isoformat())
+    assert (verdict.code, "isolated" in verdict.out) == (0, True), verdict
+    long_ago = await tresor("--at", "2026-01-01T00:00", *ends)
+    assert (long_ago.code, "Not known" in long_ago.out) == (1, True), long_ago
+    assert (await tresor("--from", "outside")).code == 2
+    assert (await tresor("--at", "yesterday")).code == 2
