@@ -180,11 +180,16 @@ def test_a_stateless_role_has_the_replies_both_ways() -> None:
     policy = compile_policy(made, SITE)
     assert policy.stateless == {"compute"}
     rules = policy.roles["compute"]
-    client = {"protocol": "tcp", "port_range_min": 1024, "port_range_max": 65535}
+    client: dict[str, Any] = {"protocol": "tcp", "port_range_min": 1024, "port_range_max": 65535}
     assert rule("egress", **client).with_remote(LOGIN) in rules
     assert rule("ingress", remote_ip_prefix="192.0.2.80/32", **client) in rules
     assert rule("ingress", remote_ip_prefix="169.254.169.254/32", **client) in policy.boot["compute"]
-    dhcp = {"protocol": "udp", "port_range_min": 68, "port_range_max": 68, "remote_ip_prefix": "10.42.0.0/24"}
+    dhcp: dict[str, Any] = {
+        "protocol": "udp",
+        "port_range_min": 68,
+        "port_range_max": 68,
+        "remote_ip_prefix": "10.42.0.0/24",
+    }
     assert rule("ingress", **dhcp) in policy.boot["compute"]
     assert rule("egress", protocol="icmp", port_range_min=0).with_remote(LOGIN) in rules
     assert not [each for each in policy.roles["login"] if each.direction == "ingress"]

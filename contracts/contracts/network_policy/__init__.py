@@ -1,7 +1,7 @@
 """What network-policy is asked and tells: groups and rules, the proof of isolation, drift and its repair."""
 
 from contracts.chassis import chassis_messages
-from contracts.network_policy import drift, history, hygiene, isolation, policy, policy_tests, ports, quarantine
+from contracts.network_policy import drift, history, hygiene, isolation, plan, policy, policy_tests, ports, quarantine
 from contracts.network_policy.drift import DriftDetected, DriftRepaired, RuleDrift
 from contracts.network_policy.history import HistoryShown, OpenSpan, PastVerdict, RuleOrigin, ShowHistory
 from contracts.network_policy.hygiene import GroupHygiene, HygieneRemark, HygieneShown, ShowHygiene
@@ -12,6 +12,16 @@ from contracts.network_policy.isolation import (
     RoleReach,
     ShowIsolation,
     WorkspaceIsolation,
+)
+from contracts.network_policy.plan import (
+    ApplyPolicy,
+    PacketChange,
+    PlannedRule,
+    PlanPolicy,
+    PolicyApplied,
+    PolicyPlanned,
+    PolicyRefused,
+    RolePlan,
 )
 from contracts.network_policy.policy import PolicyEnforced, PolicyWithdrawn
 from contracts.network_policy.policy_tests import (
@@ -51,6 +61,7 @@ OWNER = "network-policy"
 CHASSIS = chassis_messages(OWNER)
 MESSAGES = (
     *policy.MESSAGES,
+    *plan.MESSAGES,
     *isolation.MESSAGES,
     *drift.MESSAGES,
     *history.MESSAGES,
@@ -65,6 +76,7 @@ __all__ = [
     "CHASSIS",
     "MESSAGES",
     "OWNER",
+    "ApplyPolicy",
     "Counterexample",
     "DriftDetected",
     "DriftRepaired",
@@ -85,9 +97,15 @@ __all__ = [
     "ListDuplicates",
     "ListQuarantines",
     "OpenSpan",
+    "PacketChange",
     "Part",
     "PastVerdict",
+    "PlanPolicy",
+    "PlannedRule",
+    "PolicyApplied",
     "PolicyEnforced",
+    "PolicyPlanned",
+    "PolicyRefused",
     "PolicyTestFailed",
     "PolicyTestPassed",
     "PolicyTestResult",
@@ -100,6 +118,7 @@ __all__ = [
     "QuarantinesListed",
     "ReleaseWorkspace",
     "RemoveDuplicate",
+    "RolePlan",
     "RoleReach",
     "Rule",
     "RuleDrift",

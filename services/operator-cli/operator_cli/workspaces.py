@@ -12,7 +12,7 @@ from operator_cli.options import DocumentFile, Generation, LongTimeout, Name, Ou
 from operator_cli.printing import Form, coloured, emit, say, table, tell_complaints
 
 if TYPE_CHECKING:
-    from contracts.network_policy import PolicyTestsRun
+    from contracts.network_policy import PolicyPlanned, PolicyTestsRun
     from contracts.provisioner import WorkspaceShown
     from contracts.workspace import Workspace
     from operator_cli.yaml_source import Source
@@ -117,12 +117,14 @@ def make_plan(file: Path, output: Form, tests: Path | None, timeout: float | Non
     tested = _tested(tests, document) if tests is not None else None
     from contracts.provisioner import PlanWorkspace, WorkspacePlanned
     from operator_cli.document import located
-    from operator_cli.policy import results
+    from operator_cli.policy import planning, results
 
     answer: WorkspacePlanned = _ask(PlanWorkspace(document=document), WorkspacePlanned, timeout or 30.0)
+    policy, silence = _policy_plan(document, timeout)
     if output is not Form.TABLE:
         policy_tests = {"policy_tests": tested.model_dump(mode="json")} if tested is not None else {}
-        emit(output, {**answer.model_dump(mode="json"), **policy_tests})
+        policy_plan = {"policy": policy.model_dump(mode="json") if policy is not None else None}
+        emit(output, {**answer.model_dump(mode="json"), **policy_plan, **policy_tests})
     else:
         table(
             ("", "kind", "name", "detail"),
@@ -130,13 +132,30 @@ def make_plan(file: Path, output: Form, tests: Path | None, timeout: float | Non
             title=f"{answer.workspace}, from generation {answer.generation}",
             empty="Nothing would change.",
         )
+        if policy is not None:
+            planning.show_plan(policy)
         if tested is not None:
             results.show(tested.results, "policy tests, on what the document would make")
-    if answer.problems:
-        tell_complaints(source, located(source, answer.problems))
-        raise Stop(Exit.REJECTED, f"a create with this document would be rejected: {len(answer.problems)} problem(s)")
+    if silence:
+        say(f"what the network policy would change is not known: {silence}")
+    told = {one.reason for one in answer.problems}
+    own = tuple(one for one in policy.problems if one.reason not in told) if policy is not None else ()
+    found = (*answer.problems, *own)
+    if found:
+        tell_complaints(source, located(source, found))
+        raise Stop(Exit.REJECTED, f"a create with this document would be rejected: {len(found)} problem(s)")
     if tested is not None:
         results.end(tested.results, strict=False)
+
+
+def _policy_plan(document: "Workspace", timeout: float | None) -> "tuple[PolicyPlanned | None, str]":
+    """The network policy's part, or why there is none: the provisioner's part is worth telling without it."""
+    from operator_cli.policy.planning import ask_plan
+
+    try:
+        return ask_plan(document, timeout), ""
+    except Stop as end:
+        return None, str(end)
 
 
 def _tested(file: Path, document: "Workspace") -> "PolicyTestsRun":

@@ -1,12 +1,13 @@
 """The only room that talks to Neutron: reads its state as values of the domain, and makes single changes."""
 
+from network_policy.cloud.allowing import AllowingCloud
 from network_policy.cloud.changing import ChangingCloud
 from network_policy.cloud.custody import CustodyCloud
 from network_policy.cloud.observing import ObservingCloud
 from network_policy.cloud.sayers import SayersCloud
 
 
-class PolicyCloud(ObservingCloud, ChangingCloud, CustodyCloud, SayersCloud):
+class PolicyCloud(ObservingCloud, ChangingCloud, CustodyCloud, SayersCloud, AllowingCloud):
     """Neutron, as network-policy uses it."""
 
 

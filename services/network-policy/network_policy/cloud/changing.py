@@ -24,6 +24,7 @@ def rule_body(group_id: str, project_id: str, rule: Rule) -> dict[str, Any]:
         "port_range_max": rule.high,
         "remote_ip_prefix": rule.remote.value if kind is RemoteKind.PREFIX else None,
         "remote_group_id": rule.remote.value if kind is RemoteKind.GROUP else None,
+        "remote_address_group_id": rule.remote.value if kind is RemoteKind.ADDRESS_GROUP else None,
     }
 
 
@@ -33,9 +34,13 @@ class ChangingCloud:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
-    async def create_group(self, name: str, description: str, project_id: str, *, request_id: str) -> str:
-        """A stateful group in the project. Returns its id. Raises CloudError."""
-        body = {"name": name, "description": description, "project_id": project_id}
+    async def create_group(
+        self, name: str, description: str, project_id: str, *, request_id: str, stateful: bool = True
+    ) -> str:
+        """A group in the project. Returns its id. Raises CloudError."""
+        body: dict[str, Any] = {"name": name, "description": description, "project_id": project_id}
+        if not stateful:
+            body["stateful"] = False  # said only where it matters: backends without the extension refuse the field
         made = await self._cloud.call(
             lambda c: send(c, "post", "/security-groups", {"security_group": body}), request_id=request_id
         )
@@ -58,9 +63,12 @@ class ChangingCloud:
         """Delete a rule; one that is gone is deleted. `urgent`: ahead of any listing. Raises CloudError."""
         await self._delete(f"/security-group-rules/{rule_id}", request_id, urgent=urgent)
 
-    async def delete_group(self, group_id: str, *, request_id: str) -> None:
-        """Delete a group with its rules; one that is gone is deleted. Raises CloudError; Conflict while it is used."""
-        await self._delete(f"/security-groups/{group_id}", request_id)
+    async def delete_group(self, group_id: str, *, request_id: str, revision: int | None = None) -> None:
+        """Delete a group with its rules; one that is gone is deleted.
+
+        Raises CloudError; Conflict while it is used, or when it has changed since `revision` was read.
+        """
+        await self._delete(f"/security-groups/{group_id}", request_id, headers=at_revision(revision))
 
     async def protect_port(
         self, port_id: str, group_ids: Iterable[str], *, revision: int, request_id: str, urgent: bool = False
@@ -70,16 +78,25 @@ class ChangingCloud:
         Raises CloudError; Conflict when the port has changed since `revision` was read.
         """
         body = {"port_security_enabled": True, "security_groups": sorted(group_ids), "allowed_address_pairs": []}
-        headers = {"If-Match": f"revision_number={revision}"}
+        headers = at_revision(revision)
         await self._cloud.call(
             lambda c: send(c, "put", f"/ports/{port_id}", {"port": body}, headers), request_id=request_id, urgent=urgent
         )
 
-    async def _delete(self, path: str, request_id: str, *, urgent: bool = False) -> None:
+    async def _delete(
+        self, path: str, request_id: str, *, urgent: bool = False, headers: Mapping[str, str] | None = None
+    ) -> None:
         try:
-            await self._cloud.call(lambda c: send(c, "delete", path, None), request_id=request_id, urgent=urgent)
+            await self._cloud.call(
+                lambda c: send(c, "delete", path, None, headers), request_id=request_id, urgent=urgent
+            )
         except NotFound:
             return
+
+
+def at_revision(revision: int | None) -> dict[str, str]:
+    """The header by which Neutron refuses a change of what has changed meanwhile (I9)."""
+    return {} if revision is None else {"If-Match": f"revision_number={revision}"}
 
 
 def send(

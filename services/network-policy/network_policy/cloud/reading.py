@@ -117,7 +117,10 @@ def floating_ip(body: Body) -> FloatingIp:
 
 def address_group(body: Body) -> AddressGroup:
     return AddressGroup(
-        id=str(body["id"]), project_id=_project(body), prefixes=tuple(str(each) for each in body.get("addresses") or ())
+        id=str(body["id"]),
+        project_id=_project(body),
+        prefixes=tuple(str(each) for each in body.get("addresses") or ()),
+        name=str(body.get("name") or ""),
     )
 
 

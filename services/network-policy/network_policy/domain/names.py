@@ -11,6 +11,12 @@ def group_name(workspace: str, role: str) -> str:
     return f"tresor-{workspace}{role}" if role.startswith(":") else f"tresor-{workspace}-{role}"
 
 
+def role_of_group(workspace: str, name: str) -> str | None:
+    """The role that a group or address group of this name would be of; None when it is no such name."""
+    prefix = group_name(workspace, "")
+    return name.removeprefix(prefix) if name.startswith(prefix) and len(name) > len(prefix) else None
+
+
 def group_description(workspace: str, role: str) -> str:
     """What a person who finds the group in Neutron should know of it."""
     if role.startswith(":"):

@@ -1,17 +1,19 @@
 """One look at a workspace: what stands in its project, what of it drifted, and what is to be done."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_network
 
 from contracts.network_policy import RuleDrift
 from network_policy.domain.compile import Policy
 from network_policy.domain.confinement import UNCONFINED, Confinement, confine
 from network_policy.domain.drift import Nodes, ProtectPort, group_drift, port_drift, role_of
 from network_policy.domain.filters import Claim
+from network_policy.domain.order import safe_order
 from network_policy.domain.plan import Enclosure, Step, enclose, plan
 from network_policy.domain.rule import Rule
-from network_policy.domain.world import Group, GroupRule, Port
+from network_policy.domain.world import AddressGroup, Group, GroupRule, Port
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,13 @@ class Sight:
     steps: tuple[Step, ...]
     claim: Claim
     confined: Confinement = UNCONFINED
+    addresses: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Of each role's nodes, as prefixes."""
 
     @property
     def todo(self) -> tuple[ProtectPort | Step, ...]:
         """Everything to be done, what tightens most first; empty when all is as declared."""
-        return (*self.repairs, *self.steps)
+        return safe_order(self.repairs, self.steps)
 
     @property
     def group_ids(self) -> dict[str, str]:
@@ -66,10 +70,11 @@ def see(
     recorded_groups: Mapping[str, str],
     known_rules: Mapping[str, tuple[str, Rule]],
     nodes: Nodes,
+    address_groups: tuple[AddressGroup, ...] = (),
 ) -> Sight:
     """What the workspace's project looks like, among the groups and ports that were listed."""
     policy = confine(policy, nodes.confined)
-    actual = enclose(policy, project_id, groups, recorded_groups)
+    actual = enclose(policy, project_id, groups, recorded_groups, address_groups)
     on_ports = tuple(port_drift(policy, project_id, actual, ports, nodes))
     roles = {
         port.id: role
@@ -77,6 +82,7 @@ def see(
         if port.project_id == project_id and (role := role_of(policy, port, nodes)) is not None
         if not port.is_trusted or port.id in nodes.port_roles
     }
+    addresses = addresses_by_role(ports, roles)
     return Sight(
         project_id=project_id,
         policy=policy,
@@ -85,10 +91,20 @@ def see(
         actual=actual,
         drift=(*group_drift(policy, actual, known_rules), *(drift for drift, _ in on_ports)),
         repairs=tuple(repair for _, repair in on_ports if repair is not None),
-        steps=plan(policy, actual),
+        steps=plan(policy, actual, addresses),
         claim=Claim(policy.workspace, project_id, policy, actual.group_ids, roles),
         confined=nodes.confined,
+        addresses=addresses,
     )
+
+
+def addresses_by_role(ports: Iterable[Port], roles: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """The addresses of each role's ports, as prefixes; address pairs are nobody's declared addresses."""
+    found: dict[str, set[str]] = {}
+    for port in ports:
+        if port.id in roles:
+            found.setdefault(roles[port.id], set()).update(str(ip_network(each)) for each in port.addresses)
+    return {role: frozenset(addresses) for role, addresses in found.items()}
 
 
 def digest_of_drift(drift: RuleDrift) -> str:

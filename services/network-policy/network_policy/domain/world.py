@@ -103,6 +103,7 @@ class AddressGroup:
     id: str
     project_id: str
     prefixes: tuple[str, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

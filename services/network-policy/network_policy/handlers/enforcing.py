@@ -10,8 +10,9 @@ from network_policy.domain.compile import Policy, compile_policy
 from network_policy.domain.filters import Claim
 from network_policy.domain.proof import Prover, Verdict
 from network_policy.domain.sight import Sight, see
-from network_policy.domain.world import Group, Port, World
+from network_policy.domain.world import AddressGroup, Group, Port, World
 from network_policy.handlers.afterwards import as_it_was, done, take_over, under_way
+from network_policy.handlers.applying import out_of_quota, tell_refused
 from network_policy.handlers.context import Context
 from network_policy.handlers.effects import Hand
 from network_policy.handlers.policy_testing import Judge, tell_tests
@@ -24,6 +25,8 @@ ROUNDS = 3
 """Looks within one turn: make the groups, take out what Neutron put into them, see that it is so."""
 CONFIRM_SECONDS = 0.5
 STILL_VIOLATED_SECONDS = 10.0
+REFUSED_SECONDS = 30.0
+"""How soon to see whether the quota has been raised."""
 WAITING_SECONDS = 0.3
 """How soon to look again for the notification that explains a difference."""
 
@@ -48,10 +51,13 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
                 # What the drift opened is found out while it is being closed: the repair does not wait for the words.
                 explaining = asyncio.create_task(_prove_nearby(turn, known, sight))
         if turn.context.is_enforcing:
+            if not known.was_enforced and not await _fits(turn, known, sight):
+                await hand.make(sight.repairs)
+                return REFUSED_SECONDS
             for _ in range(ROUNDS):
                 if not sight.todo:
                     break
-                await hand.make(sight.todo)
+                await hand.settle(sight)
                 listed_at = turn.now
                 sight = await _look(turn, known, policy)
     finally:
@@ -107,15 +113,30 @@ async def _conclude(
     return WAITING_SECONDS if told.is_waiting else None
 
 
+async def _fits(turn: Turn[Context], known: Known, sight: Sight) -> bool:
+    """Whether the project's quota has room for the whole policy; what does not fit is not begun, and told."""
+    assert known.project_id is not None
+    refused = await out_of_quota(turn.context, known.project_id, sight.steps)
+    await tell_refused(turn, known, refused)
+    return not refused
+
+
 async def _look(turn: Turn[Context], known: Known, policy: Policy) -> Sight:
     assert known.project_id is not None
-    groups, ports = await asyncio.gather(
-        turn.context.cloud.groups(known.project_id), turn.context.cloud.ports(known.project_id)
-    )
-    return sight_of(known, policy, groups, ports)
+    cloud = turn.context.cloud
+    groups, ports = await asyncio.gather(cloud.groups(known.project_id), cloud.ports(known.project_id))
+    is_by_address = policy.far_ends == "address-group"
+    address_groups = await cloud.address_groups(known.project_id) if is_by_address else ()
+    return sight_of(known, policy, groups, ports, address_groups)
 
 
-def sight_of(known: Known, policy: Policy, groups: tuple[Group, ...], ports: tuple[Port, ...]) -> Sight:
+def sight_of(
+    known: Known,
+    policy: Policy,
+    groups: tuple[Group, ...],
+    ports: tuple[Port, ...],
+    address_groups: tuple[AddressGroup, ...] = (),
+) -> Sight:
     """What the listed groups and ports mean for the workspace."""
     assert known.project_id is not None
     return see(
@@ -126,6 +147,7 @@ def sight_of(known: Known, policy: Policy, groups: tuple[Group, ...], ports: tup
         recorded_groups=known.group_ids,
         known_rules=known.rules,
         nodes=known.nodes,
+        address_groups=address_groups,
     )
 
 
@@ -160,14 +182,14 @@ async def _prove(
         world = await turn.context.cloud.whole_world()
         async with turn.transaction() as tx:
             everybody = await store.load_all(tx.connection)
-        sight = sight_of(known, policy, world.groups, world.ports)
+        sight = sight_of(known, policy, world.groups, world.ports, world.address_groups)
         others = claims_of(turn.context, everybody, world, known.workspace)
     claims = (sight.claim, *others)
     verdict = await asyncio.to_thread(lambda: Prover(world, claims).prove(known.workspace))
     if not repairs:
         return _Proof(sight, verdict, None, repairs, world, claims)
     former = as_it_was(world, repairs)
-    seen = sight_of(known, policy, former.groups, former.ports)
+    seen = sight_of(known, policy, former.groups, former.ports, former.address_groups)
     found = await asyncio.to_thread(lambda: Prover(former, [seen.claim, *others]).prove(known.workspace))
     return _Proof(sight, verdict, (seen, found), repairs, world, claims)
 

@@ -1,12 +1,14 @@
 """One look at a key: a workspace, or the whole cloud."""
 
 from network_policy import store
+from network_policy.handlers.applying import keep_applied
 from network_policy.handlers.context import WHOLE_CLOUD, Context, handlers
 from network_policy.handlers.duplicates import PORT_KEY, remove_duplicate
 from network_policy.handlers.enforcing import enforce
 from network_policy.handlers.quarantining import keep_confined
 from network_policy.handlers.scanning import scan_cloud
 from network_policy.handlers.withdrawing import withdraw
+from network_policy.store import Known
 from shared.handlers import Turn
 
 NOT_WORTH_WAITING_SECONDS = 0.02
@@ -30,4 +32,8 @@ async def reconcile(turn: Turn[Context]) -> float | None:
         return await withdraw(turn, known)
     if not known.is_ready_to_enforce:
         return None
+    return await keep_applied(turn, known, _keep)
+
+
+async def _keep(turn: Turn[Context], known: Known) -> float | None:
     return await keep_confined(turn, known, enforce)

@@ -27,7 +27,16 @@ async def scan_cloud(turn: Turn[Context]) -> float | None:
     world = await turn.context.cloud.whole_world()
     await look_for_duplicates(turn, world, {str(known.project_id): known.workspace for known in everybody})
     sights = [
-        (known, sight_of(known, compile_policy(known.document, turn.context.site), world.groups, world.ports))
+        (
+            known,
+            sight_of(
+                known,
+                compile_policy(known.document, turn.context.site),
+                world.groups,
+                world.ports,
+                world.address_groups,
+            ),
+        )
         for known in everybody
         if known.document is not None
     ]

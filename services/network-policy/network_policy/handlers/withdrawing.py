@@ -23,6 +23,9 @@ async def withdraw(turn: Turn[Context], known: Known) -> float | None:
                 await hand.remove_group(group_id)
             except Conflict:
                 return IN_USE_SECONDS  # a port is still going, or another group's rule names it
+        if turn.context.site.far_end_kind == "address-group":
+            for group in await turn.context.cloud.address_groups(known.project_id):
+                await hand.remove_address_group(group.id)
     async with turn.transaction() as tx:
         await end_quarantines(tx, known)
         await store.withdrawn(tx.connection, known.workspace)
