@@ -138,9 +138,19 @@ def _grant(connection: Connection, project_id: str) -> None:
 
 
 def _network(connection: Connection, step: CreateNetwork) -> str:
-    made = connection.network.create_network(
-        name=step.name, project_id=step.project_id, is_shared=False, is_port_security_enabled=True
-    )
+    asked: dict[str, object] = {
+        "name": step.name,
+        "project_id": step.project_id,
+        "is_shared": False,
+        "is_port_security_enabled": True,
+    }
+    if step.segmentation != "any":
+        asked["provider_network_type"] = step.segmentation
+    if step.segmentation_id is not None:
+        asked["provider_segmentation_id"] = step.segmentation_id
+    if step.physical_network is not None:
+        asked["provider_physical_network"] = step.physical_network
+    made = connection.network.create_network(**asked)
     connection.network.set_tags(made, [step.tag])
     return str(made.id)
 
@@ -175,14 +185,17 @@ def _router(connection: Connection, step: CreateRouter) -> str:
 
 
 def _port(connection: Connection, step: CreatePort) -> str:
-    made = connection.network.create_port(
-        name=step.name,
-        project_id=step.project_id,
-        network_id=step.network_id,
-        fixed_ips=[{"subnet_id": subnet_id} for subnet_id in step.subnet_ids],
-        security_groups=[step.group_id],
-        is_port_security_enabled=True,
-    )
+    asked: dict[str, object] = {
+        "name": step.name,
+        "project_id": step.project_id,
+        "network_id": step.network_id,
+        "fixed_ips": [{"subnet_id": subnet_id} for subnet_id in step.subnet_ids],
+        "security_groups": [step.group_id],
+        "is_port_security_enabled": True,
+    }
+    if step.vnic_type != "normal":
+        asked["binding_vnic_type"] = step.vnic_type
+    made = connection.network.create_port(**asked)
     connection.network.set_tags(made, [step.tag])
     return str(made.id)
 

@@ -78,6 +78,12 @@ def _networks(document: Workspace, site: Site, catalog: Catalog) -> Iterator[Pro
 def _role(position: int, role: NodeRole, catalog: Catalog) -> Iterator[Problem]:
     field = f"roles.{position}"
     flavor, image = catalog.flavor(role.flavor), catalog.image(role.image)
+    if role.subports:
+        yield Problem(
+            field=f"{field}.subports",
+            reason="the provisioner makes no trunks: tagged subports are judged where others made them, and not made here",
+            remedy="put the role on its networks directly",
+        )
     if flavor is None:
         yield Problem(
             field=f"{field}.flavor",

@@ -7,8 +7,26 @@ from contracts.provisioner import PlannedChange
 from contracts.workspace import NodeRole, Workspace
 from provisioner.domain import names
 
-FIXED_OF_A_ROLE = ("hardware", "flavor", "image", "networks", "keypair", "user_data")
+FIXED_OF_A_ROLE = (
+    "hardware",
+    "flavor",
+    "image",
+    "networks",
+    "keypair",
+    "user_data",
+    "vnic_type",
+    "subports",
+    "stateless",
+)
 """A node is born with these; to change them would be to make it anew."""
+_FIXED_OF_A_NETWORK = (
+    ("network_class", "class"),
+    ("cidr", "cidr"),
+    ("cidr6", "cidr6"),
+    ("routed", "routed"),
+    ("segmentation", "segmentation"),
+    ("segmentation_id", "segmentation_id"),
+)
 
 
 def problems(old: Workspace, new: Workspace) -> tuple[Problem, ...]:
@@ -61,7 +79,7 @@ def _networks(old: Workspace, new: Workspace) -> Iterator[Problem]:
                 remedy="keep it in the document, or create another workspace",
             )
             continue
-        for field, alias in (("network_class", "class"), ("cidr", "cidr"), ("cidr6", "cidr6"), ("routed", "routed")):
+        for field, alias in _FIXED_OF_A_NETWORK:
             if getattr(network, field) != getattr(successor, field):
                 yield Problem(
                     field=f"networks.{position}.{alias}",
@@ -89,7 +107,9 @@ def _role(position: int, old: NodeRole, new: NodeRole) -> Iterator[Problem]:
     for field in FIXED_OF_A_ROLE:
         if getattr(old, field) != getattr(new, field):
             was = getattr(old, field)
-            told = "" if field == "user_data" else f" ({', '.join(was) if isinstance(was, tuple) else was})"
+            told = (
+                "" if field in ("user_data", "subports") else f" ({', '.join(was) if isinstance(was, tuple) else was})"
+            )
             yield Problem(
                 field=f"roles.{position}.{field}",
                 reason=f"'{field}' of role '{old.name}' is settled when its nodes are made{told}",

@@ -161,7 +161,17 @@ def _network(wanted: Wanted, seen: Observed, network: Network) -> Iterator[Goal]
         "network",
         name,
         there is not None,
-        CreateNetwork(f"network:{name}", project_id, name, tag) if project_id and _is_prepared(wanted, seen) else None,
+        CreateNetwork(
+            f"network:{name}",
+            project_id,
+            name,
+            tag,
+            network.segmentation,
+            network.segmentation_id,
+            wanted.site.vlan_physical_network if network.segmentation == "vlan" else None,
+        )
+        if project_id and _is_prepared(wanted, seen)
+        else None,
     )
     for prefix, subnet in zip(prefixes(network), subnets(wanted, seen, network), strict=True):
         version = ip_network(prefix).version

@@ -100,6 +100,7 @@ def _port(wanted: Wanted, seen: Observed, declared: names.NodePort, there: SeenP
     network_id = foundation.network_id(wanted, seen, network)
     subnets = foundation.subnets(wanted, seen, network)
     step = None
+    role = wanted.document.role(declared.role)
     if wanted.is_permitted and group and network_id and seen.project and all(subnets):
         step = CreatePort(
             f"port:{declared.name}",
@@ -109,6 +110,7 @@ def _port(wanted: Wanted, seen: Observed, declared: names.NodePort, there: SeenP
             network_id,
             tuple(subnet.id for subnet in subnets if subnet is not None),
             group,
+            role.vnic_type if role is not None else "normal",
         )
     return Goal("port", declared.name, False, step)
 

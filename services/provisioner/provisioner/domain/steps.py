@@ -75,6 +75,10 @@ class CreateNetwork(Step):
     project_id: str
     name: str
     tag: str
+    segmentation: str = "any"
+    """`vlan`, `vxlan`, `geneve`; `any` leaves it to the cloud."""
+    segmentation_id: int | None = None
+    physical_network: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ class CreatePort(Step):
     network_id: str
     subnet_ids: tuple[str, ...]
     group_id: str
+    vnic_type: str = "normal"
 
 
 @dataclass(frozen=True)
