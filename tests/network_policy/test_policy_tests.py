@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import IPv4Address, ip_network
 from typing import Any
 
@@ -15,6 +16,7 @@ from contracts.policy_tests import PolicyTest, PolicyTests
 from contracts.workspace import Workspace
 from network_policy.domain.policy_tests import PolicyTester, problems
 from network_policy.domain.policy_tests.ends import internet
+from network_policy.domain.policy_tests.saying import Words
 from network_policy.domain.prospect import prospect, together
 from network_policy.domain.rule import addresses_of
 from network_policy.domain.world import Port, World
@@ -120,7 +122,7 @@ def test_a_packet_names_its_rules_and_the_rules_are_told() -> None:
     assert result.packet is not None
     assert (result.packet.source_address, result.packet.destination_address) == ("10.42.0.3", "10.42.0.4")
     assert (result.packet.protocol, result.packet.port, len(result.packet.rule_ids)) == ("tcp", 6818, 2)
-    assert "tresor-openhpc-login: egress tcp/6817-6819 to group tresor-openhpc-compute" in result.reason
+    assert "tresor-openhpc-login: egress tcp/6817-6819 to tresor-openhpc-compute" in result.reason
 
 
 def test_one_address_outside_the_jumphosts_breaks_the_only_l3() -> None:
@@ -352,7 +354,7 @@ def test_denied_means_that_no_packet_passes_of_all_that_are_tried_m17(world: Wor
             continue
         packet = result.packet
         assert packet is not None, result
-        names = {port.name or f"port {port.id}": port for port in world.ports}
+        names = named(world)
         numbers = {"tcp": 6, "udp": 17, "icmp": 1, "ipv6-icmp": 58}
         shown = Packet(
             names.get(packet.source), names.get(packet.destination),
@@ -395,7 +397,7 @@ def test_permitted_means_that_every_packet_that_is_tried_passes_m17(world: World
         elif result.result == "failed":
             told = result.packet
             assert told is not None
-            names = {port.name: port for port in world.ports}
+            names = named(world)
             numbers = {"tcp": 6, "udp": 17, "icmp": 1}
             kind = (
                 numbers.get(told.protocol) or int(told.protocol),
@@ -405,6 +407,29 @@ def test_permitted_means_that_every_packet_that_is_tried_passes_m17(world: World
             if other.network_id in universe.segment(one.network_id):
                 assert wants(test, kind)
                 assert not carries(universe, one, other, test, kind)
+
+
+def named(world: World) -> dict[str, Port]:
+    """The ports by what they are called."""
+    words = Words(world, {claim.workspace: claim for claim in (ONE.claim, TWO.claim)})
+    return {words.port(port): port for port in world.ports}
+
+
+def test_no_name_that_a_tenant_chose_is_told() -> None:
+    hostile = "\x1b[2J\u202e" + "x" * 200
+    result = run(
+        {"from": "role:login", "to": "workspace", "expect": "denied"},
+        change=lambda world: with_port(world, "openhpc-compute-0", name=hostile, port_security=False),
+    )
+    assert result.packet is not None
+    assert result.packet.destination == "port openhpc-compute-0 of openhpc, role compute"
+    assert "\x1b" not in result.model_dump_json()
+    groups = {"from": "role:login", "to": "outside", "expect": "denied"}
+    found = run(
+        groups, change=lambda world: replace(world, groups=tuple(replace(each, name=hostile) for each in world.groups))
+    )
+    assert found.result == "failed"
+    assert "tresor-openhpc-login: egress" in found.reason
 
 
 def wants(test: PolicyTest, kind: tuple[int, int]) -> bool:

@@ -10,7 +10,7 @@ from network_policy.domain.intervals import Intervals, subtract, union
 from network_policy.domain.packet import describe, example_address, example_kind, port_of, show_kind
 from network_policy.domain.policy_tests.ends import Addresses, Places, Reach
 from network_policy.domain.policy_tests.kinship import Kin, Kinship
-from network_policy.domain.policy_tests.saying import say_port, say_traffic
+from network_policy.domain.policy_tests.saying import Words, say_traffic
 from network_policy.domain.policy_tests.wanted import address_of, has_family, traffic_of
 from network_policy.domain.reachability import Reachability
 from network_policy.domain.rule import ETHERTYPES, Ethertype, addresses_of
@@ -23,10 +23,11 @@ Node = tuple[Port, ...]
 class Permitting:
     """Looks for what must pass and doesn't, over one world."""
 
-    def __init__(self, places: Places, kinship: Kinship, reachability: Reachability) -> None:
+    def __init__(self, places: Places, kinship: Kinship, reachability: Reachability, words: Words) -> None:
         self._places = places
         self._kinship = kinship
         self._reachability = reachability
+        self._words = words
 
     def stopped(self, test: PolicyTest, sources: Reach, targets: Reach) -> Iterator[Counterexample | None]:
         """For each pair that has to reach each other a packet that does not pass, or None when all do."""
@@ -93,8 +94,8 @@ class Permitting:
                 yield None
                 return
             short = short or _not_passing(
-                say_port(sender[0]), address_of(sender[0], ethertype),
-                say_port(receiver[0]), address_of(receiver[0], ethertype), missing,
+                self._words.port(sender[0]), address_of(sender[0], ethertype),
+                self._words.port(receiver[0]), address_of(receiver[0], ethertype), missing,
             )  # fmt: skip
         if short is not None:
             yield short
@@ -122,7 +123,11 @@ class Permitting:
             yield None
             return
         near, there = address_of(node[0], ethertype), example_address(left.addresses, ethertype)
-        ends = (say_port(node[0]), near, "outside", there) if outwards else ("outside", there, say_port(node[0]), near)
+        ends = (
+            (self._words.port(node[0]), near, "outside", there)
+            if outwards
+            else ("outside", there, self._words.port(node[0]), near)
+        )
         yield _not_passing(*ends, (left.traffic,))
 
 

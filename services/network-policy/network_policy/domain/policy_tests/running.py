@@ -12,7 +12,7 @@ from network_policy.domain.packet import describe, example_address, example_kind
 from network_policy.domain.policy_tests.ends import Places, Reach, UnknownEnd
 from network_policy.domain.policy_tests.kinship import Kinship
 from network_policy.domain.policy_tests.permitting import Permitting
-from network_policy.domain.policy_tests.saying import say_port, say_rules
+from network_policy.domain.policy_tests.saying import Words
 from network_policy.domain.policy_tests.wanted import address_of, traffic_of
 from network_policy.domain.reachability import Reachability
 from network_policy.domain.rule import ALL_TRAFFIC, ETHERTYPES, Ethertype
@@ -31,7 +31,8 @@ class PolicyTester:
         self._topology = Topology(world)
         self._places = Places(world, {claim.workspace: claim for claim in claims}, site, self._topology)
         self._kinship = Kinship(world, self._places.ports, self._topology)
-        self._permitting = Permitting(self._places, self._kinship, self._reachability)
+        self._words = Words(world, self._places.claims)
+        self._permitting = Permitting(self._places, self._kinship, self._reachability, self._words)
 
     def run(self, test: PolicyTest, workspace: str) -> PolicyTestResult:
         """Whether the test holds; `workspace` is meant where the test names none."""
@@ -127,8 +128,8 @@ class PolicyTester:
                 packet = passable.example(source, target, ethertype, kind)
                 if packet is not None:
                     yield self._told(
-                        say_port(ports[source]), packet.source_address,
-                        say_port(ports[target]), packet.destination_address,
+                        self._words.port(ports[source]), packet.source_address,
+                        self._words.port(ports[target]), packet.destination_address,
                         kind, packet.rule_ids,
                     )  # fmt: skip
 
@@ -141,7 +142,7 @@ class PolicyTester:
             port = self._places.ports[source]
             for box in _within(self._reachability.to_outside(source, ethertype), far, traffic):
                 yield self._told(
-                    say_port(port), address_of(port, ethertype),
+                    self._words.port(port), address_of(port, ethertype),
                     "outside", example_address(box.addresses, ethertype),
                     example_kind((box.traffic,)), (box.source_id,),
                 )  # fmt: skip
@@ -156,14 +157,14 @@ class PolicyTester:
             for box in _within(self._reachability.from_outside(target, ethertype), far, traffic):
                 yield self._told(
                     "outside", example_address(box.addresses, ethertype),
-                    say_port(port), address_of(port, ethertype),
+                    self._words.port(port), address_of(port, ethertype),
                     example_kind((box.traffic,)), (box.source_id,),
                 )  # fmt: skip
 
     def _told(
         self, source: str, source_address: str, target: str, target_address: str, kind: int, rule_ids: tuple[str, ...]
     ) -> Counterexample:
-        said = say_rules(self.world, rule_ids)
+        said = self._words.rules(rule_ids)
         return Counterexample(
             source=source,
             source_address=source_address,

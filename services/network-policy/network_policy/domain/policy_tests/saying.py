@@ -1,16 +1,77 @@
-"""A rule, a port and a packet of a policy test in words."""
+"""A rule, a port and a packet of a policy test in words.
 
-from collections.abc import Iterable
+Only what Tresor named itself is called by its name: a tenant may write anything into a port's or a group's.
+"""
 
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from network_policy.domain.filters import Claim
 from network_policy.domain.intervals import Intervals
+from network_policy.domain.names import group_name, role_of_node
 from network_policy.domain.packet import describe
 from network_policy.domain.rule import ALL_TRAFFIC, PORT_PROTOCOLS, RemoteKind, Rule, protocol_name
-from network_policy.domain.world import Group, Port, World
+from network_policy.domain.world import Port, World
+
+MAX_CHARACTERS = 1500
+"""Of words about rules: a message's text is bounded."""
 
 
-def say_port(port: Port) -> str:
-    """Its name, which is its node's, or its id where it has none."""
-    return port.name or f"port {port.id}"
+class Words:
+    """What things of one world are called."""
+
+    def __init__(self, world: World, claims: Mapping[str, Claim]) -> None:
+        self._world = world
+        self._claims = {claim.project_id: claim for claim in claims.values()}
+        self._groups = {
+            group_id: group_name(claim.workspace, role)
+            for claim in claims.values()
+            for role, group_id in claim.group_ids.items()
+        }
+
+    def port(self, port: Port) -> str:
+        """The node's name where it is the port of one, else its id and whose it is."""
+        claim = self._claims.get(port.project_id)
+        if claim is None:
+            return f"port {port.id} of project {port.project_id or 'none'}"
+        role = claim.port_roles.get(port.id)
+        if role is not None and role_of_node(claim.workspace, frozenset({role}), port.name) == role:
+            return port.name
+        return f"port {port.id} of {claim.workspace}" + (f", role {role}" if role else "")
+
+    def rules(self, rule_ids: Iterable[str]) -> str:
+        """The rules and whose they are; a port where there is no rule."""
+        said = []
+        for rule_id in rule_ids:
+            if rule_id in self._rules:
+                said.append(self._rule(*self._rules[rule_id]))
+            elif rule_id in self._ports:
+                said.append(f"nothing filters {self.port(self._ports[rule_id])}")
+            elif rule_id:
+                said.append(rule_id)
+        words = "; ".join(said)
+        return words if len(words) <= MAX_CHARACTERS else f"{words[: MAX_CHARACTERS - 1]}…"
+
+    @cached_property
+    def _rules(self) -> dict[str, tuple[Rule, str]]:
+        return {each.id: (each.rule, group.id) for group in self._world.groups for each in group.rules}
+
+    @cached_property
+    def _ports(self) -> dict[str, Port]:
+        return {port.id: port for port in self._world.ports}
+
+    def _group(self, group_id: str) -> str:
+        return self._groups.get(group_id, f"group {group_id}")
+
+    def _rule(self, rule: Rule, group_id: str) -> str:
+        value = rule.remote.value
+        far = {
+            RemoteKind.ANY: "anywhere",
+            RemoteKind.PREFIX: value,
+            RemoteKind.ADDRESS_GROUP: f"address group {value}",
+        }.get(rule.remote.kind, self._group(value))
+        way = "from" if rule.direction == "ingress" else "to"
+        return f"{self._group(group_id)}: {rule.direction} {say_traffic(rule.traffic)} {way} {far}"
 
 
 def say_traffic(traffic: Intervals) -> str:
@@ -27,30 +88,3 @@ def say_traffic(traffic: Intervals) -> str:
         else:
             said.append(describe(low))
     return ", ".join(said)
-
-
-def say_rules(world: World, rule_ids: Iterable[str]) -> str:
-    """The rules and whose they are; a port where there is no rule."""
-    groups = {each.id: (each.rule, group) for group in world.groups for each in group.rules}
-    names = {group.id: group.name for group in world.groups}
-    ports = {port.id: port for port in world.ports}
-    said = []
-    for rule_id in rule_ids:
-        if rule_id in groups:
-            said.append(_say_rule(*groups[rule_id], names))
-        elif rule_id in ports:
-            said.append(f"nothing filters {say_port(ports[rule_id])}")
-        elif rule_id:
-            said.append(rule_id)
-    return "; ".join(said)
-
-
-def _say_rule(rule: Rule, group: Group, names: dict[str, str]) -> str:
-    value = rule.remote.value
-    far = {
-        RemoteKind.ANY: "anywhere",
-        RemoteKind.PREFIX: value,
-        RemoteKind.ADDRESS_GROUP: f"address group {value}",
-    }.get(rule.remote.kind, f"group {names.get(value, value)}")
-    way = "from" if rule.direction == "ingress" else "to"
-    return f"{group.name or group.id}: {rule.direction} {say_traffic(rule.traffic)} {way} {far}"
