@@ -160,3 +160,22 @@ def test_the_spurious_one_of_two_ports_with_one_mac_l7_l8() -> None:
     (finding,) = [each for each in audit(inventory, Expected()).findings if each.kind.name == "duplicate-mac"]
     assert finding.found.mend == ()
     assert finding.severity is Severity.HIGH
+
+
+def test_ports_that_are_alike_but_for_their_addresses_are_all_asked() -> None:
+    """The receiver admits one of two senders to one port, the other to another."""
+
+    def admits(rule_id: str, address: str, port: int) -> GroupRule:
+        fields = {"protocol": "tcp", "port_range_min": port, "port_range_max": port, "remote_ip_prefix": address}
+        return GroupRule(rule_id, "in", read_rule(direction="ingress", ethertype="IPv4", **fields))  # type: ignore[arg-type]
+
+    out = Group("out", "out", "p", (GroupRule("o", "out", read_rule(direction="egress", ethertype="IPv4")),))
+    into = Group("in", "in", "q", (admits("a", "10.0.0.4/32", 22), admits("b", "10.0.0.5/32", 80)))
+    ports = (
+        Port("s4", "s4", "p", "n", ("10.0.0.4",), group_ids=("out",)),
+        Port("s5", "s5", "p", "n", ("10.0.0.5",), group_ids=("out",)),
+        Port("r", "r", "q", "n", ("10.0.0.9",), group_ids=("in",)),
+    )
+    world = World(groups=(out, into), ports=ports, networks=(Network("n", "n", "p"),))
+    cells = {(cell.source, cell.target): cell.words for cell in Subject(Inventory(world), Expected()).matrix.cells}
+    assert cells["p", "q"] == "tcp 22, 80"
