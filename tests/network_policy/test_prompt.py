@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from contracts.network_policy import (
     CHASSIS,
     DriftDetected,
@@ -134,3 +136,36 @@ async def test_all_of_it_is_one_trace_m3(stage: Stage, place: Place, tmp_path: P
     told = [event for event in stage.site.tap.events if event.get("traceparent", "").split("-")[1:2] == [trace[2:]]]
     kinds = {DriftDetected.type, DriftRepaired.type, IsolationViolated.type, IsolationProven.type, CHASSIS.effect.type}
     assert kinds <= {event["type"] for event in told}
+
+
+async def test_without_a_sure_lease_nothing_is_called_i18(stage: Stage, twin: RunningTwin) -> None:
+    """Another replica may be at this workspace: the notification marks it, and whoever holds the lane repairs."""
+    service = await stage.service(scan_seconds=NEVER, lane_lease_seconds=600)
+    groups, _ = await stage.standing()
+    await asyncio.sleep(3)
+    before = twin.requests()[-1]["number"]
+    leases = service.runtime.leases
+    leases._good_until_monotonic = 0.0
+    rogue = await stage.open_ssh(groups["login"])
+    await asyncio.sleep(3)
+    assert not calls(twin, before)
+    await leases.renew()
+    await stage.site.tap.until(DriftRepaired, workspace=stage.name)
+    assert [each["path"].rsplit("/", 1)[-1] for each in calls(twin, before) if each["method"] == "DELETE"] == [rogue]
+    assert len(stage.site.tap.of(DriftDetected)) == 1
+
+
+async def test_a_process_that_dies_before_the_call_leaves_it_to_the_next(
+    stage: Stage, twin: RunningTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The drift is told and the call is not made: the look that was marked with it repairs, and tells the repair once."""
+    service = await stage.service(scan_seconds=NEVER)
+    groups, _ = await stage.standing()
+    await asyncio.sleep(3)
+    monkeypatch.setattr(service.runtime.urgent, "begin", lambda calls: None)
+    rogue = await stage.open_ssh(groups["login"])
+    await stage.site.tap.until(DriftDetected, workspace=stage.name)
+    await stage.site.tap.until(DriftRepaired, workspace=stage.name)
+    await asyncio.sleep(1)
+    assert rogue not in {each.id for each in await stage.rules(groups["login"])}
+    assert (len(stage.site.tap.of(DriftDetected)), len(stage.site.tap.of(DriftRepaired))) == (1, 1)
