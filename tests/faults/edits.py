@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ PREFIXES = (
     "172.24.4.4/16",
 )
 """Everything, prefixes with host bits, and narrow ones."""
+TRIES = 4
 PORTS = (22, 80, 443, 3306, 6817, 8080)
 
 
@@ -42,19 +44,27 @@ class Editor:
     chance: random.Random
     edits: list[Edit] = field(default_factory=list)
     refused: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
     _made_groups: list[str] = field(default_factory=list)
     _edit: Edit = field(default_factory=lambda: Edit("", 0.0, []))
 
     def edit(self) -> None:
-        """Do one thing; what Neutron refuses is counted."""
+        """Do one thing; after what Neutron refuses, which is counted, another one is tried."""
+        for _ in range(TRIES):
+            self._try()
+            if self._edit.is_done:
+                return
+
+    def _try(self) -> None:
         doing: Callable[[], None] = self.chance.choices(*zip(*self._choices(), strict=True))[0]
         self._edit = Edit(doing.__name__.strip("_"), time.monotonic(), [])
         self.edits.append(self._edit)
         try:
             doing()
             self._edit.is_done = True
-        except (SDKException, IndexError, StopIteration):  # refused, or there is nothing of the kind at the moment
+        except (SDKException, IndexError, StopIteration) as error:  # refused, or nothing of the kind is there
             self.refused += 1
+            self.refusals[f"{self._edit.kind}: {type(error).__name__} {str(error)[-60:]}"] += 1
 
     def _touch(self, *resource_ids: str) -> None:
         """What the edit opens, or may have opened if it ends half done."""
@@ -186,10 +196,9 @@ class Editor:
     def _join_router(self) -> None:
         """Another network behind the workspace's router, and away again."""
         router = next(iter(self.cloud.network.routers(project_id=self.project_id)))
-        network = self.cloud.network.create_network(name="joined", project_id=self.project_id)
+        network = self.cloud.network.create_network(name="joined")
         subnet = self.cloud.network.create_subnet(
             network_id=network.id,
-            project_id=self.project_id,
             cidr=f"10.99.{self.chance.randrange(250)}.0/24",
             ip_version=4,
         )

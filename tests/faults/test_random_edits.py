@@ -155,7 +155,8 @@ async def campaign(chain: Chain, document: Workspace, *, edits: int, kills: int,
     return {
         "edits": len([each for each in editor.edits if each.is_done]),
         "refused": editor.refused,
-        "kinds": dict(Counter(each.kind for each in editor.edits)),
+        "refusals": dict(editor.refusals.most_common(8)),
+        "kinds": dict(Counter(each.kind for each in editor.edits if each.is_done)),
         "kills": kills,
         "samples": len(sampler.seen),
         "seen_open": len(oldest),
@@ -229,15 +230,16 @@ def assert_held(found: dict[str, Any]) -> None:
 async def test_a_hundred_edits_and_two_kills(broker: BrokerLease, database: DatabaseLease, tmp_path: Path) -> None:
     async with standing(broker, database, tmp_path) as (chain, document):
         found = await campaign(chain, document, edits=100, kills=2, per_second=4)
-    assert found["edits"] >= 50
+    assert found["edits"] >= 90
     assert found["seen_open"]
+    print(found)
     assert_held(found)
 
 
 @pytest.mark.campaign
 async def test_a_thousand_edits_and_many_kills(broker: BrokerLease, database: DatabaseLease, tmp_path: Path) -> None:
     async with standing(broker, database, tmp_path) as (chain, document):
-        found = await campaign(chain, document, edits=1000, kills=40, per_second=3)
+        found = await campaign(chain, document, edits=1000, kills=25, per_second=2.5)
     print(found)
-    assert found["edits"] >= 500
+    assert found["edits"] >= 900
     assert_held(found)
