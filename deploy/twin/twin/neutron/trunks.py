@@ -77,7 +77,7 @@ class Trunks(Collection):
                 )
                 raise refused(409, "DuplicateSubPort", message)
             row["sub_ports"] = [*row["sub_ports"], {"port_id": port["id"], **tag}]
-            self.neutron.ports.table.change(port, device_owner="trunk:subport", device_id=row["id"])
+            self.neutron.ports.table.change(port, device_owner="trunk:subport")
 
     def add_subports(self, request: Request) -> Reply:
         """Several at once."""
@@ -101,7 +101,7 @@ class Trunks(Collection):
     def _leave(self, port_id: str) -> None:
         port = self.neutron.ports.table.get(port_id)
         if port is not None:
-            self.neutron.ports.table.change(port, device_owner="", device_id="")
+            self.neutron.ports.table.change(port, device_owner="")
 
     def drop(self, row: Row) -> None:
         """Its subports are free again."""

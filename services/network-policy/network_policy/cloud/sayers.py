@@ -45,7 +45,7 @@ class SayersCloud:
     async def _has_device(self, body: Body) -> bool | None:
         device, owner = str(body.get("device_id") or ""), str(body.get("device_owner") or "")
         if not device:
-            return False
+            return None if owner else False  # a trunk's subport has an owner and no device
         try:
             if owner.startswith("compute:") or not owner:
                 return await self._cloud.call(lambda c: _server_is_there(c, device))
