@@ -28,6 +28,8 @@ KINDS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in 
 KINDS["rules"] = TypeAdapter(GroupRule)
 OF_PROJECTS = ("groups", "rules", "ports")
 MAX_VERSIONS = 400_000
+MAX_ROWS = 2_000
+"""In one statement, so that the first scan of a large cloud keeps nobody waiting for long."""
 
 _OPEN = """
 SELECT kind, resource_id, digest, valid_from FROM history
@@ -137,7 +139,7 @@ async def observe(
     project_id: str | None,
     workspace: str | None,
 ) -> int:
-    """Append what differs from what stood; what stood and is not among the things is gone. Returns how many rows.
+    """Append what differs from what stood; what stood and is not among the things is gone. Returns how many differed.
 
     `kinds` (of that project, or of all of them) were listed whole at `at`. A later observation is never overwritten (I9).
     """
@@ -163,12 +165,14 @@ async def observe(
 
     ended = [(kind, resource_id, since(kind, resource_id)) for kind, resource_id in sorted(gone)]
     ended += [(thing.kind, thing.resource_id, since(thing.kind, thing.resource_id)) for thing in new]
-    if ended:
-        await connection.execute(_CLOSE, *(list(column) for column in zip(*ended, strict=True)))
-    if new:
-        rows = [_row(thing, since(thing.kind, thing.resource_id), changes.get(thing.resource_id)) for thing in new]
+    for start in range(0, len(ended), MAX_ROWS):
+        columns = zip(*ended[start : start + MAX_ROWS], strict=True)
+        await connection.execute(_CLOSE, *(list(column) for column in columns))
+    for start in range(0, len(new), MAX_ROWS):
+        part = new[start : start + MAX_ROWS]
+        rows = [_row(thing, since(thing.kind, thing.resource_id), changes.get(thing.resource_id)) for thing in part]
         await connection.execute(_APPEND, *(list(column) for column in zip(*rows, strict=True)))
-    return len(ended) + len(new)
+    return len(gone) + len(new)
 
 
 def _row(thing: Thing, since: datetime, change: Change | None) -> tuple[Any, ...]:

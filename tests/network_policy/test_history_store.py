@@ -1,0 +1,103 @@
+"""The history's rows: only what changed, whoever looked when, and a world of any moment out of them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bootstrap.leases import DatabaseLease
+from network_policy.domain.world import World
+from network_policy.store.history import (
+    KINDS,
+    forget_history,
+    known_spans,
+    observe,
+    scanned,
+    things_of,
+    versions,
+    world_at,
+)
+from shared.clock import SystemClock
+from shared.db import Connection, close, open_pool
+from shared.migrate import migrate
+from tests.network_policy.enclaves import Enclave, document, rule, with_port, with_rule
+
+START = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+
+
+def after(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+@pytest.fixture
+async def connection(database: DatabaseLease) -> AsyncIterator[Connection]:
+    pool = await open_pool(database.dsn("network-policy"), "network-policy", SystemClock())
+    await migrate(pool, "network-policy")
+    async with pool.acquire() as connection:
+        yield connection
+    await close(pool)
+
+
+async def see(connection: Connection, world: World, seconds: float) -> int:
+    return await observe(
+        connection, things_of(world), after(seconds), kinds=tuple(KINDS), project_id=None, workspace=None
+    )
+
+
+async def stood(connection: Connection, seconds: float) -> World:
+    at = after(seconds)
+    return world_at(await versions(connection, at, at, None), at)
+
+
+def same(found: World, expected: World) -> bool:
+    """Whether they hold the same, in whatever order."""
+    return {(one.kind, one.resource_id, one.value) for one in things_of(found)} == {
+        (one.kind, one.resource_id, one.value) for one in things_of(expected)
+    }
+
+
+async def test_every_world_is_built_again_as_it_was(connection: Connection) -> None:
+    first = Enclave(document(), "p1").world
+    group_id = first.groups[0].id
+    opened = with_rule(first, group_id, "rogue", rule(protocol="tcp", port_range_min=22, port_range_max=22))
+    escaped = with_port(opened, first.ports[0].id, port_security=False, group_ids=())
+    fewer = replace(first, ports=first.ports[1:])
+    for seconds, world in ((0, first), (10, opened), (20, escaped), (30, first), (40, fewer)):
+        await see(connection, world, seconds)
+    for seconds, world in ((5, first), (15, opened), (25, escaped), (35, first), (45, fewer)):
+        assert same(await stood(connection, seconds), world), seconds
+    assert await stood(connection, -1) == World(whole=True)
+
+
+async def test_nothing_is_written_where_nothing_changed(connection: Connection) -> None:
+    world = Enclave(document(), "p1").world
+    assert await see(connection, world, 0) > 0
+    assert await see(connection, world, 10) == 0
+    one_more = with_rule(world, world.groups[0].id, "rogue", rule())
+    assert await see(connection, one_more, 20) == 1
+    assert await see(connection, world, 30) == 1
+
+
+async def test_a_late_observation_overwrites_no_later_one_i9(connection: Connection) -> None:
+    world = Enclave(document(), "p1").world
+    opened = with_rule(world, world.groups[0].id, "rogue", rule())
+    await see(connection, world, 0)
+    await see(connection, opened, 20)
+    await see(connection, world, 30)
+    before = await connection.fetch("SELECT * FROM history ORDER BY kind, resource_id, valid_from")
+    await see(connection, opened, 25)
+    assert await connection.fetch("SELECT * FROM history ORDER BY kind, resource_id, valid_from") == before
+
+
+async def test_gaps_between_scans_are_told_and_old_versions_forgotten(connection: Connection) -> None:
+    for seconds in (0, 50, 100, 900, 950):
+        await scanned(connection, after(seconds), 54.0)
+    assert await known_spans(connection) == [(after(0), after(100)), (after(900), after(950))]
+    world = Enclave(document(), "p1").world
+    await see(connection, world, 0)
+    await see(connection, replace(world, ports=()), 10)
+    await forget_history(connection, after(500))
+    assert await known_spans(connection) == [(after(900), after(950))]
+    assert (await stood(connection, 5)).ports == ()
+    assert same(await stood(connection, 20), replace(world, ports=()))
