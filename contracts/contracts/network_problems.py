@@ -56,6 +56,13 @@ def ports(document: Workspace, site: Site) -> Iterator[Problem]:
     """Subports, SR-IOV, VLANs: what a role's ports need of its networks (rows C4, C10, C11)."""
     networks = {network.name: network for network in document.networks}
     for position, network in enumerate(document.networks):
+        named = site.networks.get(network.name)
+        if network.network_class is not NetworkClass.PRIVATE and named and named == site.internal_api_network:
+            yield Problem(
+                field=f"networks.{position}.name",
+                reason=f"'{network.name}' is the network that OpenStack's own services talk on (row C3)",
+                remedy="use another network; no workspace has a port there",
+            )
         if network.segmentation == "vlan" and site.vlan_physical_network is None:
             yield Problem(
                 field=f"networks.{position}.segmentation",

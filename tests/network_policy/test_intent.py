@@ -393,3 +393,14 @@ def test_a_subports_network_counts_for_the_roles_rules_c11() -> None:
     made = document(networks=[CLUSTER, DATA], roles=roles(compute={"subports": [{"network": "data", "vlan": 7}]}))
     ends = {each.remote.value for each in compile_policy(made, SITE).roles["compute"]}
     assert "10.43.0.0/24" in ends
+
+
+def test_no_workspace_has_a_port_on_the_internal_network_c3() -> None:
+    made = document(
+        sensitivity="internal", networks=[{"name": "campus", "class": "shared-internal", "cidr": "10.60.0.0/24"}],
+        roles=roles(login={"networks": ["campus"]}, compute={"networks": ["campus"]}), flows=[],
+    )  # fmt: skip
+    assert found(made, site(networks={"campus": "campus-net"})) == []
+    ((field, reason),) = found(made, site(networks={"campus": "api-net"}, internal_api_network="api-net"))
+    assert field == "networks.0.name"
+    assert "row C3" in reason

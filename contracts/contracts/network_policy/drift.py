@@ -24,9 +24,11 @@ class RuleDrift(Part):
         "port-address-pairs",
         "port-trusted",
         "floating-ip-attached",
+        "port-on-internal-network",
     ]
     """`port-trusted`: a node's port calls itself `network:…`, so that Neutron would not filter it (CVE-2015-5240).
-    `floating-ip-attached`: to a port in quarantine."""
+    `floating-ip-attached`: to a port in quarantine. `port-on-internal-network`: a tenant's port on the network that
+    OpenStack's own services talk on (row C3)."""
     group_id: ResourceId | None = None
     role: Identifier | None = None
     rule_id: ResourceId | None = None

@@ -32,6 +32,13 @@ class AllowingCloud:
         """Limit and use of `security_group` and `security_group_rule`. Raises CloudError."""
         return await self._cloud.call(lambda c: _quota(c, project_id))
 
+    async def network_ids(self, name: str | None) -> frozenset[str]:
+        """The networks of that name, whosever they are; none for no name. Raises CloudError."""
+        if name is None:
+            return frozenset()
+        found = await self._cloud.call(lambda c: everything(c, "/networks", "networks", reading.network, name=name))
+        return frozenset(network.id for network in found)
+
     async def group(self, group_id: str) -> Group | None:
         """One group with its rules and revision, or None. Raises CloudError."""
 

@@ -100,13 +100,25 @@ def is_node_port(policy: Policy, port: Port, nodes: Nodes) -> bool:
 
 
 def port_drift(
-    policy: Policy, project_id: str, actual: Enclosure, ports: Iterable[Port], nodes: Nodes
+    policy: Policy,
+    project_id: str,
+    actual: Enclosure,
+    ports: Iterable[Port],
+    nodes: Nodes,
+    internal_network_ids: frozenset[str] = frozenset(),
 ) -> Iterator[tuple[RuleDrift, ProtectPort | None]]:
-    """Ports that escape their role's group, each with its repair; None where a person has to look.
+    """Ports that escape their role's group, each with its repair; None where a person has to look, or nothing is left.
 
-    A port of no role belongs in the default group, which has no rules: nothing passes.
+    A port of no role belongs in the default group, which has no rules: nothing passes. So does a port on the network of
+    OpenStack's own services, whatever its role (row C3).
     """
     for port in ports:
+        if port.project_id == project_id and port.network_id in internal_network_ids:
+            told = RuleDrift(
+                change="port-on-internal-network", role=told_role(role_of(policy, port, nodes)), port_id=port.id
+            )
+            yield told, _harmless(port, actual)
+            continue
         if port.project_id != project_id or not is_node_port(policy, port, nodes):
             continue
         role = role_of(policy, port, nodes)
@@ -124,3 +136,11 @@ def port_drift(
             yield RuleDrift(change="port-regrouped", role=told_role(role), port_id=port.id, group_id=other), repair
         elif port.address_pairs:
             yield RuleDrift(change="port-address-pairs", role=told_role(role), port_id=port.id), repair
+
+
+def _harmless(port: Port, actual: Enclosure) -> ProtectPort | None:
+    """What keeps anything from passing at the port; None where nothing passes, or Neutron would not filter it."""
+    if port.is_trusted or actual.default is None:
+        return None
+    is_so = port.group_ids == (actual.default.id,) and port.port_security and not port.address_pairs
+    return None if is_so else ProtectPort(port.id, (actual.default.id,), port.revision)

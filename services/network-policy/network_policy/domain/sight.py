@@ -71,16 +71,21 @@ def see(
     known_rules: Mapping[str, tuple[str, Rule]],
     nodes: Nodes,
     address_groups: tuple[AddressGroup, ...] = (),
+    internal_network_ids: frozenset[str] = frozenset(),
 ) -> Sight:
-    """What the workspace's project looks like, among the groups and ports that were listed."""
+    """What the workspace's project looks like, among the groups and ports that were listed.
+
+    `internal_network_ids`: of the networks that no tenant's port belongs on.
+    """
     policy = confine(policy, nodes.confined)
     actual = enclose(policy, project_id, groups, recorded_groups, address_groups)
-    on_ports = tuple(port_drift(policy, project_id, actual, ports, nodes))
+    on_ports = tuple(port_drift(policy, project_id, actual, ports, nodes, internal_network_ids))
     roles = {
         port.id: role
         for port in ports
         if port.project_id == project_id and (role := role_of(policy, port, nodes)) is not None
         if not port.is_trusted or port.id in nodes.port_roles
+        if port.network_id not in internal_network_ids
     }
     addresses = addresses_by_role(ports, roles)
     return Sight(

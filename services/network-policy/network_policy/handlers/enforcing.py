@@ -127,7 +127,8 @@ async def _look(turn: Turn[Context], known: Known, policy: Policy) -> Sight:
     groups, ports = await asyncio.gather(cloud.groups(known.project_id), cloud.ports(known.project_id))
     is_by_address = policy.far_ends == "address-group"
     address_groups = await cloud.address_groups(known.project_id) if is_by_address else ()
-    return sight_of(known, policy, groups, ports, address_groups)
+    internal = await cloud.network_ids(turn.context.site.internal_api_network)
+    return sight_of(known, policy, groups, ports, address_groups, internal)
 
 
 def sight_of(
@@ -136,6 +137,7 @@ def sight_of(
     groups: tuple[Group, ...],
     ports: tuple[Port, ...],
     address_groups: tuple[AddressGroup, ...] = (),
+    internal_network_ids: frozenset[str] = frozenset(),
 ) -> Sight:
     """What the listed groups and ports mean for the workspace."""
     assert known.project_id is not None
@@ -148,7 +150,14 @@ def sight_of(
         known_rules=known.rules,
         nodes=known.nodes,
         address_groups=address_groups,
+        internal_network_ids=internal_network_ids,
     )
+
+
+def internal_networks(context: Context, world: World) -> frozenset[str]:
+    """The networks that no tenant's port belongs on (row C3)."""
+    name = context.site.internal_api_network
+    return frozenset(network.id for network in world.networks if name is not None and network.name == name)
 
 
 async def _explain(
@@ -182,14 +191,16 @@ async def _prove(
         world = await turn.context.cloud.whole_world()
         async with turn.transaction() as tx:
             everybody = await store.load_all(tx.connection)
-        sight = sight_of(known, policy, world.groups, world.ports, world.address_groups)
+        internal = internal_networks(turn.context, world)
+        sight = sight_of(known, policy, world.groups, world.ports, world.address_groups, internal)
         others = claims_of(turn.context, everybody, world, known.workspace)
     claims = (sight.claim, *others)
     verdict = await asyncio.to_thread(lambda: Prover(world, claims).prove(known.workspace))
     if not repairs:
         return _Proof(sight, verdict, None, repairs, world, claims)
     former = as_it_was(world, repairs)
-    seen = sight_of(known, policy, former.groups, former.ports, former.address_groups)
+    internal = internal_networks(turn.context, former)
+    seen = sight_of(known, policy, former.groups, former.ports, former.address_groups, internal)
     found = await asyncio.to_thread(lambda: Prover(former, [seen.claim, *others]).prove(known.workspace))
     return _Proof(sight, verdict, (seen, found), repairs, world, claims)
 

@@ -8,7 +8,7 @@ from network_policy.domain.proof import Prover, Verdict
 from network_policy.domain.sight import Sight, digest_of_drift
 from network_policy.handlers.context import Context
 from network_policy.handlers.duplicates import look_for_duplicates
-from network_policy.handlers.enforcing import sight_of
+from network_policy.handlers.enforcing import internal_networks, sight_of
 from network_policy.handlers.hygiene import keep_hygiene
 from network_policy.handlers.policy_testing import Judge, tell_tests
 from network_policy.handlers.remembering import remember_cloud
@@ -35,6 +35,7 @@ async def scan_cloud(turn: Turn[Context]) -> float | None:
                 world.groups,
                 world.ports,
                 world.address_groups,
+                internal_networks(turn.context, world),
             ),
         )
         for known in everybody

@@ -19,7 +19,7 @@ NOBODY_NAMED = "no notification names who did it: a scan found it"
 ISOLATION_VIOLATED = "isolation-violated"
 WORLD_OPEN = "world-open"
 
-_BYPASSES = frozenset({"port-unprotected", "port-trusted", "port-address-pairs"})
+_BYPASSES = frozenset({"port-unprotected", "port-trusted", "port-address-pairs", "port-on-internal-network"})
 _AUTHORITY = frozenset(
     {"bad-signature", "unknown-key", "revoked-key", "replayed", "wrong-role", "wrong-workspace", "wrong-user"}
 )
