@@ -30,10 +30,15 @@ def digest_of(world: World, claims: Iterable[Claim]) -> str:
         )
         hashed.update(json.dumps([name, rows]).encode())
     for claim in sorted(claims, key=lambda claim: claim.workspace):
-        rules = {
-            role: [str(rule.key()) for rule in sorted(rules, key=lambda rule: rule.key())]
-            for role, rules in claim.policy.roles.items()
-        }
-        told = [claim.workspace, claim.project_id, rules, dict(claim.group_ids), dict(claim.port_roles)]
-        hashed.update(json.dumps(told, sort_keys=True).encode())
+        hashed.update(json.dumps(claim_row(claim), sort_keys=True).encode())
     return "sha256:" + hashed.hexdigest()
+
+
+def claim_row(claim: Claim) -> list[object]:
+    """All that a claim says, in an order that does not depend on how it was made."""
+    rules = {
+        role: [str(rule.key()) for rule in sorted(rules, key=lambda rule: rule.key())]
+        for role, rules in sorted(claim.policy.roles.items())
+    }
+    groups, ports = dict(sorted(claim.group_ids.items())), dict(sorted(claim.port_roles.items()))
+    return [claim.workspace, claim.project_id, rules, groups, ports]

@@ -44,16 +44,68 @@ class Filters:
     world: World
     _groups: dict[str, Group] = field(init=False)
     _address_groups: dict[str, AddressGroup] = field(init=False)
-    _members: dict[str, list[Port]] = field(init=False)
+    _members: dict[str, dict[str, Port]] = field(init=False)
+    _ports: dict[str, Port] = field(init=False)
     _made: dict[tuple[frozenset[str], Direction, Ethertype], tuple[Box, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._groups = {group.id: group for group in self.world.groups}
         self._address_groups = {group.id: group for group in self.world.address_groups}
+        self._ports = {port.id: port for port in self.world.ports}
         self._members = {}
         for port in self.world.ports:
             for group_id in port.group_ids:
-                self._members.setdefault(group_id, []).append(port)
+                self._members.setdefault(group_id, {})[port.id] = port
+
+    def put_group(self, group: Group) -> None:
+        """The group is as given."""
+        self._groups[group.id] = group
+        self._made.clear()
+
+    def drop_group(self, group_id: str) -> None:
+        """The group is gone."""
+        self._groups.pop(group_id, None)
+        self._made.clear()
+
+    def put_port(self, port: Port) -> None:
+        """The port is as given."""
+        self.drop_port(port.id)
+        self._ports[port.id] = port
+        for group_id in port.group_ids:
+            self._members.setdefault(group_id, {})[port.id] = port
+
+    def drop_port(self, port_id: str) -> None:
+        """The port is gone."""
+        port = self._ports.pop(port_id, None)
+        for group_id in port.group_ids if port else ():
+            self._members[group_id].pop(port_id, None)
+        self._made.clear()
+
+    def put_address_group(self, group: AddressGroup) -> None:
+        """The address group is as given."""
+        self._address_groups[group.id] = group
+        self._made.clear()
+
+    def drop_address_group(self, group_id: str) -> None:
+        """The address group is gone."""
+        self._address_groups.pop(group_id, None)
+        self._made.clear()
+
+    @property
+    def groups(self) -> Mapping[str, Group]:
+        return self._groups
+
+    @property
+    def ports(self) -> Mapping[str, Port]:
+        return self._ports
+
+    @property
+    def address_groups(self) -> Mapping[str, AddressGroup]:
+        return self._address_groups
+
+    def members(self, group_id: str) -> Mapping[str, Port]:
+        """The ports in the group, by id."""
+        return self._members.get(group_id, {})
 
     def is_filtered(self, port: Port) -> bool:
         """Whether Neutron applies the port's groups to it."""
@@ -70,11 +122,12 @@ class Filters:
                 for group_id in sorted(key[0])
                 for each in self._groups[group_id].rules
                 if (each.rule.direction, each.rule.ethertype) == (direction, ethertype)
-                for box in self._boxes(each.rule, each.id)
+                for box in self.boxes_of(each.rule, each.id)
             )
         return self._made[key]
 
-    def _boxes(self, rule: Rule, rule_id: str) -> Iterable[Box]:
+    def boxes_of(self, rule: Rule, rule_id: str) -> Iterable[Box]:
+        """What one rule permits."""
         addresses = self._far_end(rule)
         return (Box(addresses, traffic, rule_id) for traffic in rule.traffic) if addresses else ()
 
@@ -95,7 +148,7 @@ class Filters:
 
     def member_addresses(self, group_id: str, ethertype: Ethertype) -> Intervals:
         """The addresses that Neutron takes for the group's, address pairs included."""
-        return union(*(own_addresses(port, ethertype) for port in self._members.get(group_id, ())))
+        return union(*(own_addresses(port, ethertype) for port in self._members.get(group_id, {}).values()))
 
     def declared(self, claim: Claim, role: str, direction: Direction, ethertype: Ethertype) -> tuple[Box, ...]:
         """What the document permits a port of the role, far ends being the ports that have the roles by record."""
@@ -115,8 +168,8 @@ class Filters:
         return union(
             *(
                 addresses_of(address, ethertype)
-                for port in self.world.ports
-                if claim.port_roles.get(port.id) == role
+                for port_id, recorded in claim.port_roles.items()
+                if recorded == role and (port := self._ports.get(port_id)) is not None
                 for address in port.addresses
             )
         )

@@ -6,7 +6,9 @@ protocol numbers. CVE-2012-2654, CVE-2019-9735: compare canonical protocols; por
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import ip_network
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Literal
 
 from network_policy.domain.intervals import Intervals
@@ -161,6 +163,19 @@ def read_rule(
 
 def addresses_of(prefix: str, ethertype: Ethertype) -> Intervals:
     """The addresses of a prefix as numbers; none when it is of the other ethertype or no prefix at all."""
+    if (":" in prefix) != (ethertype == "IPv6"):
+        return ()
+    if "/" not in prefix and "%" not in prefix:  # most are single addresses, and reading those is most of the work
+        try:
+            number = int.from_bytes(inet_pton(AF_INET6 if ethertype == "IPv6" else AF_INET, prefix))
+        except (OSError, ValueError):
+            return ()
+        return ((number, number),)
+    return _addresses_within(prefix, ethertype)
+
+
+@lru_cache(maxsize=8192)
+def _addresses_within(prefix: str, ethertype: Ethertype) -> Intervals:
     try:
         network = ip_network(prefix, strict=False)
     except ValueError:

@@ -1,6 +1,6 @@
 """Where packets can travel at all: networks joined by routers, and what lies beyond them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
@@ -36,6 +36,7 @@ class Topology:
     _gateways: dict[str, list[str]] = field(init=False)
     _floating: dict[str, list[str]] = field(init=False)
     _local: dict[tuple[str, Ethertype], Intervals] = field(default_factory=dict)
+    _outer: dict[Ethertype, Intervals] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._networks = {network.id: network for network in self.world.networks}
@@ -113,6 +114,22 @@ class Topology:
             self.floating(port, ethertype),
             _addresses(self._gateways.get(self.segment(port.network_id), ()), ethertype),
         )
+
+    def gateways(self, network_id: str, ethertype: Ethertype) -> Intervals:
+        """The addresses that routers give what goes out of the network's segment."""
+        return _addresses(self._gateways.get(self.segment(network_id), ()), ethertype)
+
+    def all_gateways(self, ethertype: Ethertype) -> Intervals:
+        """The outer addresses of all routers."""
+        if ethertype not in self._outer:
+            texts = (text for each in self._gateways.values() for text in each)
+            self._outer[ethertype] = _addresses(texts, ethertype)
+        return self._outer[ethertype]
+
+    @property
+    def floating_addresses(self) -> Mapping[str, Sequence[str]]:
+        """By the port that they stand for."""
+        return self._floating
 
     def is_infrastructure(self, port: Port) -> bool:
         """Whether a port that calls itself `network:…` is Neutron's own: its device fits what it says (CVE-2015-5240)."""

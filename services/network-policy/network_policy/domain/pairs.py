@@ -1,0 +1,260 @@
+"""Two parties looked at closely: the packets that one port can send another, or outside, and nobody declared.
+
+A packet is (source address, destination address, kind); the sender's side looks at the destination, the receiver's at
+the source, so the two sides multiply, and each is a set of boxes.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from contracts.network_policy import Counterexample
+from network_policy.domain.filters import (
+    Box,
+    Claim,
+    Filters,
+    beyond,
+    declared_traffic,
+    own_addresses,
+    traffic_between,
+)
+from network_policy.domain.intervals import EMPTY, Intervals, contains, intersect, meets, normalise, subtract, union
+from network_policy.domain.packet import describe, example_address, example_kind, port_of, show_kind
+from network_policy.domain.rule import ALL_TRAFFIC, WHOLE, Ethertype, addresses_of
+from network_policy.domain.topology import Topology, never_routed
+from network_policy.domain.world import Port
+
+Found = dict[tuple[str, ...], Counterexample]
+"""The first counterexample of each way that packets can take."""
+
+
+@dataclass(frozen=True)
+class Party:
+    """Ports that are alike to the proof: same owner, role, filters and segment. `claim` is None for strangers."""
+
+    claim: Claim | None
+    role: str | None
+    ports: tuple[Port, ...]
+    filtered: bool
+
+    @property
+    def first(self) -> Port:
+        return self.ports[0]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its packets carry its own addresses only."""
+        return self.filtered and not any(port.address_pairs for port in self.ports)
+
+
+def parties_of(
+    ports: Iterable[Port], claims: Mapping[str, Claim], filters: Filters, topology: Topology
+) -> Iterator[Party]:
+    """The ports that act (Neutron's own are left out), those alike together; `claims` by project."""
+    alike: dict[tuple[object, ...], list[tuple[str | None, Port]]] = {}
+    for port in ports:
+        claim = claims.get(port.project_id)
+        role = claim.port_roles.get(port.id) if claim else None
+        if role is not None or not topology.is_infrastructure(port):
+            key = (
+                claim.workspace if claim else None,
+                role,
+                frozenset(port.group_ids),
+                filters.is_filtered(port),
+                port.network_id,
+                bool(port.address_pairs),
+            )
+            alike.setdefault(key, []).append((role, port))
+    for members in alike.values():
+        role, first = members[0]
+        yield Party(claims.get(first.project_id), role, tuple(port for _, port in members), filters.is_filtered(first))
+
+
+class Examiner:
+    """Looks at parties over one set of filters and one topology; shares them with whoever keeps them up to date."""
+
+    def __init__(self, filters: Filters, topology: Topology) -> None:
+        self.filters = filters
+        self.topology = topology
+
+    # -- between ports
+
+    def between(self, found: Found, source: Party, target: Party, ethertype: Ethertype) -> None:
+        if not self._may_pass(source, target, ethertype):
+            return
+        way: tuple[str, ...] = (*_name(source), *_name(target), ethertype)
+        for sender in source.ports:
+            for receiver in target.ports:
+                if sender.id == receiver.id:
+                    continue
+                if way in found:
+                    return
+                packet = self._packet(source, sender, target, receiver, ethertype)
+                if packet is not None:
+                    found[way] = packet
+
+    def _may_pass(self, source: Party, target: Party, ethertype: Ethertype) -> bool:
+        """A cheap look at all ports of both at once; True may still turn out to be nothing, False is certain."""
+        near = self.topology
+        out = self.filters.actual(source.first, "egress", ethertype)
+        into = self.filters.actual(target.first, "ingress", ethertype)
+        # Beside the ports' own addresses: those that stand for them elsewhere, and those that all on a network hear.
+        elsewhere = union(*(near.floating(port, ethertype) for port in target.ports))
+        if source.first.network_id == target.first.network_id:
+            elsewhere = union(elsewhere, near.heard_by_all(target.first.network_id, ethertype))
+        destinations = union(elsewhere, *(own_addresses(port, ethertype) for port in target.ports))
+        sent = traffic_between(out, destinations)
+        if not sent:
+            return False
+        sources = union(*(self._sources(port, ethertype) for port in source.ports))
+        passing = intersect(sent, traffic_between(into, sources))
+        if not passing:
+            return False
+        if source.claim is None or source.claim is not target.claim or not (source.role and target.role):
+            return True
+        if not (source.is_plain and target.is_plain):
+            return True
+        # A flow declares packets between the roles' own addresses; what goes by other addresses is looked at closely.
+        disguised = union(*(near.translated(port, ethertype) for port in source.ports))
+        if meets(passing, traffic_between(out, elsewhere)) or meets(passing, traffic_between(into, disguised)):
+            return True
+        return not contains(declared_traffic(source.claim.policy, source.role, target.role, ethertype), passing)
+
+    def _packet(
+        self, source: Party, sender: Port, target: Party, receiver: Port, ethertype: Ethertype
+    ) -> Counterexample | None:
+        """An undeclared packet from one port to the other, if there is any."""
+        destinations = self._reached(sender, receiver, ethertype)
+        if not destinations:
+            return None
+        sources = self._sources(sender, ethertype)
+        out = _within(self.filters.actual(sender, "egress", ethertype), destinations)
+        into = _within(self.filters.actual(receiver, "ingress", ethertype), sources)
+        declared_out: list[Box] = []
+        declared_in: list[Box] = []
+        if not (source.claim and target.claim and source.claim is not target.claim):
+            true_sources = union(_fixed(sender, ethertype), self.topology.translated(sender, ethertype))
+            true_destinations = union(_fixed(receiver, ethertype), self.topology.floating(receiver, ethertype))
+            if sender.network_id == receiver.network_id:
+                to_all = self.topology.heard_by_all(receiver.network_id, ethertype)
+                true_destinations = union(true_destinations, to_all)
+            # What a workspace declares holds for the other end's true addresses; a stranger is held to nothing.
+            declared_out = [*self._declared(source, "egress", ethertype)]
+            if source.claim:
+                declared_out = _within(declared_out, true_destinations)
+            declared_in = [*self._declared(target, "ingress", ethertype)]
+            if target.claim:
+                declared_in = _within(declared_in, true_sources)
+        # undeclared is what the sender's side or the receiver's side does not declare, where the other side lets it by
+        for outs, ins in ((beyond(out, declared_out), into), (out, beyond(into, declared_in))):
+            kinds = intersect(normalise(box.traffic for box in outs), normalise(box.traffic for box in ins))
+            if kinds:
+                kind = example_kind(kinds)
+                sent, heard = _with(outs, kind), _with(ins, kind)
+                whose = _relation(source, target)
+                return Counterexample(
+                    source=_title(source, sender),
+                    source_address=example_address(heard.addresses, ethertype),
+                    destination=_title(target, receiver),
+                    destination_address=example_address(sent.addresses, ethertype),
+                    protocol=show_kind(kind),
+                    port=port_of(kind),
+                    rule_ids=tuple(dict.fromkeys((sent.source_id, heard.source_id))),
+                    why=f"{describe(kind)} may pass {whose}, and no flow declares it",
+                )
+        return None
+
+    def _declared(self, party: Party, direction: str, ethertype: Ethertype) -> Iterable[Box]:
+        if party.claim is None:
+            return (Box((WHOLE[ethertype],), ALL_TRAFFIC[0], ""),)  # a stranger declares nothing and is held to nothing
+        if party.role is None:
+            return ()
+        return self.filters.declared(
+            party.claim, party.role, "egress" if direction == "egress" else "ingress", ethertype
+        )
+
+    def _sources(self, port: Port, ethertype: Ethertype) -> Intervals:
+        if not self.filters.is_filtered(port):
+            return (WHOLE[ethertype],)  # anti-spoofing is off too
+        return union(own_addresses(port, ethertype), self.topology.translated(port, ethertype))
+
+    def _destinations(self, port: Port, ethertype: Ethertype) -> Intervals:
+        return union(own_addresses(port, ethertype), self.topology.floating(port, ethertype))
+
+    def _reached(self, sender: Port, receiver: Port, ethertype: Ethertype) -> Intervals:
+        """The addresses at which the receiver can get a packet from the sender."""
+        near = self.topology
+        if near.segment(sender.network_id) == near.segment(receiver.network_id):
+            own = own_addresses(receiver, ethertype)
+            if sender.network_id == receiver.network_id:
+                if not own:
+                    return EMPTY
+                return union(own, near.floating(receiver, ethertype), near.heard_by_all(receiver.network_id, ethertype))
+            return union(subtract(own, never_routed(ethertype)), near.floating(receiver, ethertype))
+        if not (near.is_exposed(sender.network_id) and near.is_exposed(receiver.network_id)):
+            return EMPTY
+        delivered_here = union(near.local(sender.network_id, ethertype), never_routed(ethertype))
+        return subtract(self._destinations(receiver, ethertype), delivered_here)
+
+    # -- from and to outside
+
+    def outside(self, found: Found, party: Party, ethertype: Ethertype) -> None:
+        reached = (port for port in party.ports if self._destinations(port, ethertype))
+        for port in tuple(islice(reached, 1)):
+            if not self.topology.is_exposed(port.network_id):
+                return
+            inside = union(self.topology.local(port.network_id, ethertype), never_routed(ethertype))
+            for direction in ("egress", "ingress"):
+                boxes = self.filters.actual(port, "egress" if direction == "egress" else "ingress", ethertype)
+                left = beyond(boxes, self._declared(party, direction, ethertype), inside)
+                if left:
+                    kind = example_kind(normalise(box.traffic for box in left))
+                    box = _with(left, kind)
+                    here = example_address(self._destinations(port, ethertype), ethertype)
+                    there = example_address(box.addresses, ethertype)
+                    outwards = direction == "egress"
+                    found[(*_name(party), direction, "outside", ethertype)] = Counterexample(
+                        source=_title(party, port) if outwards else "outside",
+                        source_address=here if outwards else there,
+                        destination="outside" if outwards else _title(party, port),
+                        destination_address=there if outwards else here,
+                        protocol=show_kind(kind),
+                        port=port_of(kind),
+                        rule_ids=(box.source_id,),
+                        why=f"{describe(kind)} may pass {'to' if outwards else 'from'} outside, and no flow declares it",
+                    )
+
+
+def _name(party: Party) -> tuple[str, str]:
+    return (party.claim.workspace if party.claim else "", party.role or party.first.id)
+
+
+def _title(party: Party, port: Port) -> str:
+    owner = party.claim.workspace if party.claim else f"project {port.project_id or 'none'}"
+    return f"port {port.id} of {owner}" + (f", role {party.role}" if party.role else "")
+
+
+def _relation(source: Party, target: Party) -> str:
+    if source.claim and target.claim:
+        if source.claim is target.claim:
+            return f"inside {source.claim.workspace}"
+        return f"from {source.claim.workspace} to {target.claim.workspace}"
+    if source.claim:
+        return f"out of {source.claim.workspace} to another project"
+    return f"into {target.claim.workspace} from another project" if target.claim else "between other projects"
+
+
+def _fixed(port: Port, ethertype: Ethertype) -> Intervals:
+    return union(*(addresses_of(address, ethertype) for address in port.addresses))
+
+
+def _within(boxes: Iterable[Box], far_end: Intervals) -> list[Box]:
+    return [
+        Box(shared, box.traffic, box.source_id)
+        for box in boxes
+        if meets(box.addresses, far_end) and (shared := intersect(box.addresses, far_end))
+    ]
+
+
+def _with(boxes: Iterable[Box], kind: int) -> Box:
+    return next(box for box in boxes if box.traffic[0] <= kind <= box.traffic[1])

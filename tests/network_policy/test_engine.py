@@ -1,0 +1,98 @@
+"""The engine against the plain prover, over random worlds, as built at once and as come to by changes (M1)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from network_policy.domain.engine import Engine
+from network_policy.domain.proof import Prover
+from network_policy.domain.world import World
+from tests.network_policy.enclaves import together
+from tests.network_policy.test_proof_by_brute_force import ONE, STRANGER, TWO, worlds
+
+CLAIMS = [ONE.claim, TWO.claim]
+WORKSPACES = ("openhpc", "genome")
+CALM = replace(together(ONE.world, TWO.world), ports=(*ONE.world.ports, *TWO.world.ports, STRANGER))
+
+
+def assert_same(engine: Engine, world: World) -> None:
+    prover = Prover(world, CLAIMS)
+    for workspace in WORKSPACES:
+        told, plain = engine.verdict(workspace), prover.prove(workspace)
+        assert engine.holds(workspace) == plain.holds, plain.counterexamples
+        assert {(each.why, each.protocol) for each in told.counterexamples} == {
+            (each.why, each.protocol) for each in plain.counterexamples
+        }
+        assert told.assumptions == plain.assumptions
+
+
+def move(engine: Engine, before: World, after: World, order: list[int]) -> set[str]:
+    """Tell the engine of every difference, one after the other, rules by themselves."""
+    steps: list[Callable[[], None]] = []
+    changed: set[str] = set()
+    kept = {one.id for group in after.groups for one in group.rules}
+    for kind, name in (("port", "ports"), ("group", "groups"), ("router", "routers"), ("floating-ip", "floating_ips"),
+                       ("address-group", "address_groups"), ("network", "networks"), ("subnet", "subnets")):  # fmt: skip
+        old, new = ({each.id: each for each in getattr(world, name)} for world in (before, after))
+        steps += [(lambda kind=kind, id_=id_: engine.drop(kind, id_)) for id_ in old.keys() - new.keys()]
+        for id_, each in new.items():
+            if old.get(id_) == each:
+                continue
+            if kind == "group" and id_ in old:
+                gone = [one for one in old[id_].rules if one not in each.rules and one.id not in kept]
+                come = [one for one in each.rules if one not in old[id_].rules]
+                steps += [(lambda one=one: engine.drop("rule", one.id)) for one in gone]
+                steps += [(lambda one=one: engine.put(one)) for one in come]
+            else:
+                steps.append(lambda each=each: engine.put(each))
+    for number in order:
+        if number % 3 == 0:
+            changed |= engine.changed()
+        if steps:
+            steps.pop(number % len(steps))()
+    for step in steps:
+        step()
+    return changed | engine.changed()
+
+
+def campaign(examples: int) -> Any:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    )
+
+
+@campaign(150)
+@given(worlds())
+def test_built_at_once_it_says_what_the_prover_says_m1(world: World) -> None:
+    assert_same(Engine(world, CLAIMS), world)
+
+
+def _moves(before: World, after: World, order: list[int]) -> None:
+    engine = Engine(before, CLAIMS)
+    held = {workspace: engine.holds(workspace) for workspace in WORKSPACES}
+    engine.changed()
+    changed = move(engine, before, after, order)
+    for workspace in WORKSPACES:
+        assert workspace in changed or engine.holds(workspace) == held[workspace]
+    assert_same(engine, after)
+    assert engine.digest == Engine(after, CLAIMS).digest
+
+
+@campaign(150)
+@given(worlds(), worlds(), st.lists(st.integers(0, 50), max_size=12))
+def test_come_to_by_changes_it_says_the_same_m1(before: World, after: World, order: list[int]) -> None:
+    _moves(before, after, order)
+
+
+@pytest.mark.campaign
+@campaign(5000)
+@given(worlds(), worlds(), st.lists(st.integers(0, 50), max_size=12))
+def test_thousands_of_worlds_come_to_by_changes_m1(before: World, after: World, order: list[int]) -> None:
+    _moves(before, after, order)
