@@ -16,7 +16,7 @@ from contracts.network_policy import (
     ShowHistory,
     ShowIsolation,
 )
-from shared.metrics import LAST_SCAN
+from shared.metrics import LAST_SCAN, SCAN_SECONDS
 from tests.network_policy.stage import Stage
 from tests.operator_cli.conftest import Ended, run_tresor
 
@@ -112,6 +112,7 @@ async def test_only_what_changed_is_appended(stage: Stage) -> None:
     assert shown.scan_age_seconds is not None
     assert shown.scan_age_seconds < shown.staleness_seconds + 2
     assert LAST_SCAN._value.get() >= again[0]["ended_at"].timestamp()
+    assert pytest.approx(shown.staleness_seconds) == SCAN_SECONDS._value.get()
     assert not await service.pool.fetchval(
         "SELECT count(*) FROM history AS a JOIN history AS b USING (kind, resource_id)"
         " WHERE a.valid_from < b.valid_from AND (a.valid_until IS NULL OR a.valid_until > b.valid_from)"
