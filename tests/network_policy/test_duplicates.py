@@ -18,7 +18,6 @@ from contracts.network_policy import (
 from network_policy.domain.duplicates import duplicate, same_macs
 from network_policy.domain.world import AddressPair, Port
 from tests.network_policy.stage import Stage
-from twin.testing import RunningTwin
 
 MAC = "fa:16:3e:00:00:42"
 BOUND: dict[str, Any] = {"is_bound": True, "host": "hv1", "status": "ACTIVE", "has_device": True, "device_id": "vm"}
@@ -147,7 +146,7 @@ class Twins:
 
 
 @pytest.fixture
-async def twins(stage: Stage, twin: RunningTwin) -> Any:
+async def twins(stage: Stage) -> Any:
     """Both ports, beside a workspace that stands, with a service that scans each second."""
     await stage.service(scan_seconds=1.0)
     await stage.standing()
@@ -195,7 +194,9 @@ async def test_a_spurious_port_is_found_shown_and_removed_on_command_l7(stage: S
 
 async def test_a_port_that_was_bound_meanwhile_is_not_removed_l7(stage: Stage, twins: Twins) -> None:
     found = await found_by(stage, twins.mac)
-    await stage.cloud(lambda c: c.network.update_port(twins.spurious, binding_host_id="hv2"))
+    live = await stage.cloud(lambda c: c.network.get_port(twins.live))
+    host = "hv1" if live.binding_host_id != "hv1" else "hv2"
+    await stage.cloud(lambda c: c.network.update_port(twins.spurious, binding_host_id=host))
     command_id = await stage.site.command(RemoveDuplicate(port_id=twins.spurious, evidence=found.evidence), "ana")
     refused = await stage.site.tap.until(CHASSIS.rejected, where=lambda event: event.command_id == command_id)
     assert refused.problems[0].field in ("evidence", "port_id")
