@@ -167,8 +167,6 @@ def _end(title: str, port_id: str) -> str:
 
 
 def _notes(document: Workspace, planned: Preview, site: Site) -> Iterable[str]:
-    if planned.steps and not planned.change.packets:
-        yield "No packet changes: the same can pass as before."
     for role in document.roles:
         if role.stateless:
             yield (

@@ -60,6 +60,19 @@ def show_plan(answer: "PolicyPlanned") -> None:
     hidden = sum(group.added + group.removed - len(group.rules) for group in answer.roles)
     if hidden > 0:
         say(f"and {hidden} more rules")
+    if answer.steps:
+        _show_packets(answer)
+    ports, servers = len(answer.ports) + answer.more_ports, len(answer.servers) + answer.more_servers
+    if answer.steps:
+        say(
+            f"ports concerned: {ports}, of servers: {servers}; {'it loosens' if answer.loosens else 'it loosens nothing'}"
+        )
+    for note in answer.notes:
+        say(note)
+    say(f"plan {answer.plan}")
+
+
+def _show_packets(answer: "PolicyPlanned") -> None:
     table(
         ("packets", "from", "to", "", "kinds", "far addresses", "such as"),
         [
@@ -74,18 +87,10 @@ def show_plan(answer: "PolicyPlanned") -> None:
             )
             for one in answer.packets
         ],
-        empty="No packet changes: the same can pass as before." if answer.steps else "",
+        empty="No packet changes: the same can pass as before.",
     )
     if answer.more_packets:
         say(f"and {answer.more_packets} more sets of packets")
-    ports, servers = len(answer.ports) + answer.more_ports, len(answer.servers) + answer.more_servers
-    if answer.steps:
-        say(
-            f"{ports} ports of {servers} servers are concerned; {'it loosens' if answer.loosens else 'it loosens nothing'}"
-        )
-    for note in answer.notes:
-        say(note)
-    say(f"plan {answer.plan}")
 
 
 def traffic(rule: "PlannedRule") -> str:
