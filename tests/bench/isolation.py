@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,20 +178,20 @@ def changes(engine: Engine, world: World, claims: list[Claim], count: int) -> di
                 key = f"undeclared {way} rule {what}"
                 name = claim.workspace
                 found.setdefault(f"{key} added", []).append(
-                    _timed(engine, lambda rogue=rogue: engine.put(rogue), holds=None, workspace=name)  # type: ignore[misc]
+                    _timed(engine, partial(engine.put, rogue), holds=None, workspace=name)
                 )
                 found.setdefault(f"{key} removed", []).append(
-                    _timed(engine, lambda rogue=rogue: engine.drop("rule", rogue.id), holds=True, workspace=name)  # type: ignore[misc]
+                    _timed(engine, partial(engine.drop, "rule", rogue.id), holds=True, workspace=name)
                 )
             own = [each for each in groups[group_id].rules if each.rule.direction == direction]
             if own:
                 each = random_.choice(own)
-                for what, change in (
-                    ("removed", lambda each=each: engine.drop("rule", each.id)),  # type: ignore[misc]
-                    ("added", lambda each=each: engine.put(each)),  # type: ignore[misc]
+                for what, step in (
+                    ("removed", partial(engine.drop, "rule", each.id)),
+                    ("added", partial(engine.put, each)),
                 ):
                     found.setdefault(f"declared {way} rule {what}", []).append(
-                        _timed(engine, change, holds=True, workspace=claim.workspace)
+                        _timed(engine, step, holds=True, workspace=claim.workspace)
                     )
         port = ports[random_.choice(list(claim.port_roles))]
         stray = random_.choice([each for each in claim.group_ids.values() if each not in port.group_ids])
@@ -232,6 +233,7 @@ def measure(count: int) -> dict[str, Any]:
     with Took() as took:
         engine.verdict(claims[0].workspace)
     result["first_digest_seconds"] = took.wall
+    result["process_megabytes"] = _resident_megabytes()
     gc.collect()
     gc.freeze()
     took_each = changes(engine, world, claims, count)
@@ -275,6 +277,9 @@ def report(result: dict[str, Any]) -> tuple[str, bool]:
     for what, took in result["changes"].items():
         lines.append(f"  {what:<54}{took['p50_us']:>9.0f}{took['p99_us']:>9.0f}{took['worst_us']:>9.0f}")
     ratio = result["reference_390_ports_seconds"] / result["engine_390_ports_seconds"]
+    lines.append(
+        f"{result['process_megabytes']:.0f} MB resident, with the world, its generator, the plain prover and the interpreter"
+    )
     lines.append(f"wall: full {result['full_seconds']:.3f} s, first digest {result['first_digest_seconds']:.3f} s")
     lines.append(f"the plain prover takes {ratio:,.0f} times as long over 390 ports")
     return "\n".join(lines), all(measured <= must for _, measured, must, _ in rows)

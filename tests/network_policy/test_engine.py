@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -12,6 +12,7 @@ from network_policy.domain.engine import Engine
 from network_policy.domain.proof import Prover
 from network_policy.domain.world import World
 from tests.network_policy.enclaves import together
+from tests.network_policy.symbolic import Formula
 from tests.network_policy.test_proof_by_brute_force import ONE, STRANGER, TWO, worlds
 
 CLAIMS = [ONE.claim, TWO.claim]
@@ -38,17 +39,16 @@ def move(engine: Engine, before: World, after: World, order: list[int]) -> set[s
     for kind, name in (("port", "ports"), ("group", "groups"), ("router", "routers"), ("floating-ip", "floating_ips"),
                        ("address-group", "address_groups"), ("network", "networks"), ("subnet", "subnets")):  # fmt: skip
         old, new = ({each.id: each for each in getattr(world, name)} for world in (before, after))
-        steps += [(lambda kind=kind, id_=id_: engine.drop(kind, id_)) for id_ in old.keys() - new.keys()]
+        steps += [partial(engine.drop, kind, id_) for id_ in old.keys() - new.keys()]
         for id_, each in new.items():
             if old.get(id_) == each:
                 continue
             if kind == "group" and id_ in old:
                 gone = [one for one in old[id_].rules if one not in each.rules and one.id not in kept]
-                come = [one for one in each.rules if one not in old[id_].rules]
-                steps += [(lambda one=one: engine.drop("rule", one.id)) for one in gone]
-                steps += [(lambda one=one: engine.put(one)) for one in come]
+                steps += [partial(engine.drop, "rule", one.id) for one in gone]
+                steps += [partial(engine.put, one) for one in each.rules if one not in old[id_].rules]
             else:
-                steps.append(lambda each=each: engine.put(each))
+                steps.append(partial(engine.put, each))
     for number in order:
         if number % 3 == 0:
             changed |= engine.changed()
@@ -59,16 +59,14 @@ def move(engine: Engine, before: World, after: World, order: list[int]) -> set[s
     return changed | engine.changed()
 
 
-def campaign(examples: int) -> Any:
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-        phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    )
+OFTEN = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+)
 
 
-@campaign(150)
+@settings(OFTEN, max_examples=150)
 @given(worlds())
 def test_built_at_once_it_says_what_the_prover_says_m1(world: World) -> None:
     assert_same(Engine(world, CLAIMS), world)
@@ -85,14 +83,33 @@ def _moves(before: World, after: World, order: list[int]) -> None:
     assert engine.digest == Engine(after, CLAIMS).digest
 
 
-@campaign(150)
+@settings(OFTEN, max_examples=150)
 @given(worlds(), worlds(), st.lists(st.integers(0, 50), max_size=12))
 def test_come_to_by_changes_it_says_the_same_m1(before: World, after: World, order: list[int]) -> None:
     _moves(before, after, order)
 
 
+def _proves(world: World) -> None:
+    engine, formula = Engine(world, CLAIMS), Formula(world, CLAIMS)
+    for workspace in WORKSPACES:
+        assert engine.holds(workspace) == formula.holds(workspace)
+
+
+@settings(OFTEN, max_examples=40)
+@given(worlds())
+def test_z3_finds_an_undeclared_packet_where_the_engine_does_m1(world: World) -> None:
+    _proves(world)
+
+
 @pytest.mark.campaign
-@campaign(5000)
+@settings(OFTEN, max_examples=2000)
+@given(worlds())
+def test_z3_agrees_on_thousands_of_worlds_m1(world: World) -> None:
+    _proves(world)
+
+
+@pytest.mark.campaign
+@settings(OFTEN, max_examples=5000)
 @given(worlds(), worlds(), st.lists(st.integers(0, 50), max_size=12))
 def test_thousands_of_worlds_come_to_by_changes_m1(before: World, after: World, order: list[int]) -> None:
     _moves(before, after, order)

@@ -1,17 +1,12 @@
-"""The engine's state, and what each change of it touches."""
+"""The engine: what is asked of it, what it is told, and what each change touches."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
 from network_policy.domain.certificate import claim_row
 from network_policy.domain.engine.digest import Digest
-from network_policy.domain.engine.judging import Judging
-from network_policy.domain.engine.space import Space
-from network_policy.domain.engine.surroundings import Surroundings
+from network_policy.domain.engine.state import STILL, State
 from network_policy.domain.filters import Claim
 from network_policy.domain.proof import Verdict, assumptions_of
-from network_policy.domain.rule import ETHERTYPES, addresses_of
 from network_policy.domain.topology import ROUTER_INTERFACES
 from network_policy.domain.world import (
     AddressGroup,
@@ -27,29 +22,18 @@ from network_policy.domain.world import (
 )
 
 Resource = Port | GroupRule | Group | AddressGroup | Network | Subnet | Router | FloatingIp | Sharing
-_STILL: dict[type, tuple[str, str]] = {
-    Network: ("network", "networks"),
-    Subnet: ("subnet", "subnets"),
-    Router: ("router", "routers"),
-    FloatingIp: ("floating-ip", "floating_ips"),
-    Sharing: ("sharing", "sharings"),
-}
-"""What seldom changes: the kind by which it is dropped, and its place in a world."""
 _KINDS = {
     "groups": "group", "ports": "port", "address_groups": "address-group",
-    **{name: kind for kind, name in _STILL.values()},
+    **{name: kind for kind, name in STILL.values()},
 }  # fmt: skip
 
 
-class Engine:
+class Engine(State):
     """Verdicts over a world that is kept up to date; see the package for its use."""
 
     def __init__(self, world: World, claims: Sequence[Claim]) -> None:
-        self._claims = {claim.workspace: claim for claim in claims}
+        super().__init__(world, claims)
         self._digest = Digest()
-        self._changed: set[str] = set()
-        self._whole = world.whole
-        self._build(world)
         for name, kind in _KINDS.items():
             for each in getattr(world, name):
                 self._digest.put(kind, each.id, each)
@@ -84,18 +68,6 @@ class Engine:
         """Of everything that a verdict looks at."""
         return self._digest.value()
 
-    def world(self) -> World:
-        """Everything as it stands."""
-        filters = self._near.filters
-        still: dict[str, Any] = {name: tuple(each.values()) for name, each in self._still.items()}
-        return World(
-            groups=tuple(filters.groups.values()),
-            ports=tuple(filters.ports.values()),
-            address_groups=tuple(filters.address_groups.values()),
-            whole=self._whole,
-            **still,
-        )
-
     # -- being told
 
     def put(self, resource: Resource) -> None:
@@ -113,7 +85,7 @@ class Engine:
             self._near.filters.put_address_group(resource)
             self._mark_all()
         else:
-            kind, name = _STILL[type(resource)]
+            kind, name = STILL[type(resource)]
             self._digest.put(kind, resource.id, resource)
             self._still[name][resource.id] = resource
             self._build(self.world())
@@ -131,7 +103,7 @@ class Engine:
         elif kind == "address-group":
             self._near.filters.drop_address_group(id_)
             self._mark_all()
-        elif self._still[dict(_STILL.values())[kind]].pop(id_, None) is not None:
+        elif self._still[dict(STILL.values())[kind]].pop(id_, None) is not None:
             self._build(self.world())
 
     def put_claim(self, claim: Claim) -> None:
@@ -161,127 +133,6 @@ class Engine:
 
     def _say_claim(self, claim: Claim) -> None:
         self._digest.put("claim", claim.workspace, lambda: claim_row(self._claims[claim.workspace]))
-
-    # -- the state
-
-    def _build(self, world: World) -> None:
-        """All indices anew, as when networks, routers, floating IPs or claims changed."""
-        self._still = {name: {each.id: each for each in getattr(world, name)} for _, name in _STILL.values()}
-        self._near = Surroundings(world)
-        self._rules = {each.id: group.id for group in world.groups for each in group.rules}
-        self._spaces: dict[str, Space] = {}
-        self._projects: dict[str, Space] = {}
-        self._users: dict[str, set[str]] = {}
-        """Of each group: the workspaces with a port in it."""
-        for claim in tuple(self._claims.values()):
-            kept = dict(claim.port_roles)
-            own = self._claims[claim.workspace] = replace(claim, port_roles=kept)
-            self._spaces[claim.workspace] = self._projects[claim.project_id] = Space(own, kept)
-        self._judging = Judging(self._near, self._projects)
-        for port in world.ports:
-            self._enter(port)
-        self._dirty: dict[str, set[str] | None] = {}
-        """The workspaces to judge anew, and which of their ports with others; None: all of them."""
-        self._unclean: set[str] = set()
-        for space in self._spaces.values():
-            self._look_over(space)
-        self._changed.update(self._spaces)
-
-    def _enter(self, port: Port) -> None:
-        space = self._projects.get(port.project_id)
-        if space is None or (port.id not in space.port_roles and self._near.topology.is_infrastructure(port)):
-            return
-        space.ports.add(port.id)
-        for group_id in port.group_ids:
-            self._users.setdefault(group_id, set()).add(space.name)
-
-    def _look_over(self, space: Space) -> None:
-        """What of the workspace is not word for word as declared, from nothing; it is judged anew, too."""
-        filters, near = self._near.filters, self._near
-        space.roles_of_groups = {
-            group_id: "@" + role
-            for role, group_id in space.claim.group_ids.items()
-            if group_id in filters.groups
-            and all(
-                space.port_roles.get(port.id) == role and port.project_id == space.claim.project_id
-                and not port.address_pairs
-                for port in filters.members(group_id).values()
-            )
-        }  # fmt: skip
-        if space.claim.policy.far_ends == "address-group":
-            space.roles_of_groups |= self._roles_of_address_groups(space)
-        uses: set[tuple[str, str]] = set()
-        space.odd_ports, space.odd_rules = set(), {}
-        for port_id in space.ports:
-            port, role = filters.ports[port_id], space.port_roles.get(port_id)
-            if role is None or port_id in near.odd:
-                space.odd_ports.add(port_id)
-            uses.update((group_id, role or "") for group_id in port.group_ids)
-        for group_id, role in uses:
-            group = filters.groups.get(group_id)
-            for each in group.rules if group else ():
-                space.note(group_id, role, each)
-        self._mark(space, None)
-
-    def _roles_of_address_groups(self, space: Space) -> dict[str, str]:
-        """The project's address groups that hold nothing but a role's addresses."""
-        own = [
-            each
-            for each in self._near.filters.address_groups.values()
-            if each.project_id == space.claim.project_id
-        ]  # fmt: skip
-        found: dict[str, str] = {}
-        for role in space.claim.policy.roles if own else ():
-            addresses = {
-                piece
-                for port_id in space.ports
-                if space.port_roles.get(port_id) == role
-                for text in self._near.filters.ports[port_id].addresses
-                for kind in ETHERTYPES
-                for piece in ((kind, each) for each in addresses_of(text, kind))
-            }
-            for group in own:
-                pieces = {
-                    (kind, each) for text in group.prefixes for kind in ETHERTYPES for each in addresses_of(text, kind)
-                }
-                if pieces and pieces <= addresses:
-                    found["#" + group.id] = "@" + role
-        return found
-
-    def _mark(self, space: Space, port_ids: set[str] | None) -> None:
-        if space.is_clean:
-            self._unclean.discard(space.name)
-        else:
-            self._unclean.add(space.name)
-        if port_ids is None:
-            self._dirty[space.name] = None
-        elif (waiting := self._dirty.setdefault(space.name, set())) is not None:
-            waiting |= port_ids
-        self._changed.add(space.name)
-
-    def _mark_all(self) -> None:
-        for space in self._spaces.values():
-            self._look_over(space)
-
-    def _settle(self) -> None:
-        while self._dirty:
-            name, port_ids = self._dirty.popitem()
-            space = self._spaces[name]
-            before = space.partners
-            if port_ids is None:
-                partners, meets_strangers = self._judging.across(space, self._judging.own_ports(space))
-            elif port_ids:
-                ports = self._near.filters.ports
-                more, strangers = self._judging.across(space, [ports[each] for each in port_ids if each in ports])
-                partners, meets_strangers = before | more, space.meets_strangers or strangers
-            else:
-                partners, meets_strangers = before, space.meets_strangers
-            space.partners, space.meets_strangers = partners, meets_strangers
-            space.holds = not (partners or meets_strangers or self._judging.alone(space))
-            for partner in before ^ partners:
-                if partner in self._spaces:
-                    self._dirty[partner] = None
-                    self._changed.add(partner)
 
     # -- what a change touches
 
@@ -313,22 +164,6 @@ class Engine:
                 space.forget(*key, rule_id)
             self._mark(space, None if space.partners or space.meets_strangers else set())
         self._touch_strangers(group.id)
-
-    def _touch_strangers(self, group_id: str) -> None:
-        """Strangers in the group bear on workspaces that are not as declared, odd ones on all."""
-        strangers = [
-            port for port in self._near.filters.members(group_id).values() if port.project_id not in self._projects
-        ]
-        self._touch_for(strangers)
-
-    def _touch_for(self, strangers: Iterable[Port]) -> None:
-        ids = {port.id for port in strangers}
-        if ids & self._near.odd:
-            for space in self._spaces.values():
-                self._mark(space, None)
-        elif ids:
-            for name in tuple(self._unclean):
-                self._mark(self._spaces[name], None)
 
     def _put_group(self, group_id: str, group: Group | None) -> None:
         known = self._near.filters.groups.get(group_id)
@@ -377,34 +212,3 @@ class Engine:
             self._mark(own, None if own.partners or own.meets_strangers or shares else {port_id} if port else set())
         else:
             self._touch_far(ends)
-
-    def _touch_far(self, ends: Iterable[Port]) -> None:
-        """Whatever a port bears on that is not an ordinary one: its own workspace, and by the groups it is in."""
-        names = {self._projects[each.project_id].name for each in ends if each.project_id in self._projects}
-        for each in ends:
-            for group_id in each.group_ids:
-                names |= self._users.get(group_id, set())
-                for index in self._near.remotes.values():
-                    for naming in index.naming(group_id):
-                        names |= self._users.get(naming, set())
-                        self._touch_strangers(naming)
-        for name in names:
-            self._look_over(self._spaces[name])
-
-    def _is_ordinary(self, space: Space, port: Port) -> bool:
-        """Whether it is a plain port of the space, in groups of its role alone, that this port leaves as they were."""
-        role = space.port_roles.get(port.id)
-        return (
-            role is not None
-            and port.project_id == space.claim.project_id
-            and self._near.is_plain(port)
-            and space.claim.policy.far_ends == "group"
-            and all(space.roles_of_groups.get(group_id) == "@" + role for group_id in port.group_ids)
-            and not any(key[0] in port.group_ids for key in space.odd_rules)
-            and all(
-                naming in space.roles_of_groups
-                for index in self._near.remotes.values()
-                for group_id in port.group_ids
-                for naming in index.naming(group_id)
-            )
-        )

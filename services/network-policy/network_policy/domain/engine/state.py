@@ -1,0 +1,209 @@
+"""What the engine keeps: surroundings, workspaces, and which of them are to be judged anew."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from network_policy.domain.engine.judging import Judging
+from network_policy.domain.engine.space import Space
+from network_policy.domain.engine.surroundings import Surroundings
+from network_policy.domain.filters import Claim
+from network_policy.domain.rule import ETHERTYPES, addresses_of
+from network_policy.domain.world import FloatingIp, Network, Port, Router, Sharing, Subnet, World
+
+STILL: dict[type, tuple[str, str]] = {
+    Network: ("network", "networks"),
+    Subnet: ("subnet", "subnets"),
+    Router: ("router", "routers"),
+    FloatingIp: ("floating-ip", "floating_ips"),
+    Sharing: ("sharing", "sharings"),
+}
+"""What seldom changes: the kind by which it is dropped, and its place in a world."""
+
+
+class State:
+    """Everything as it stands; whoever changes it marks the workspaces that the change bears on."""
+
+    def __init__(self, world: World, claims: Sequence[Claim]) -> None:
+        self._claims = {claim.workspace: claim for claim in claims}
+        self._changed: set[str] = set()
+        self._whole = world.whole
+        self._build(world)
+
+    def world(self) -> World:
+        """Everything as it stands."""
+        filters = self._near.filters
+        still: dict[str, Any] = {name: tuple(each.values()) for name, each in self._still.items()}
+        return World(
+            groups=tuple(filters.groups.values()),
+            ports=tuple(filters.ports.values()),
+            address_groups=tuple(filters.address_groups.values()),
+            whole=self._whole,
+            **still,
+        )
+
+    def _build(self, world: World) -> None:
+        """All indices anew, as when networks, routers, floating IPs or claims changed."""
+        self._still = {name: {each.id: each for each in getattr(world, name)} for _, name in STILL.values()}
+        self._near = Surroundings(world)
+        self._rules = {each.id: group.id for group in world.groups for each in group.rules}
+        self._spaces: dict[str, Space] = {}
+        self._projects: dict[str, Space] = {}
+        self._users: dict[str, set[str]] = {}
+        """Of each group: the workspaces with a port in it."""
+        for claim in tuple(self._claims.values()):
+            kept = dict(claim.port_roles)
+            own = self._claims[claim.workspace] = replace(claim, port_roles=kept)
+            self._spaces[claim.workspace] = self._projects[claim.project_id] = Space(own, kept)
+        self._judging = Judging(self._near, self._projects)
+        for port in world.ports:
+            self._enter(port)
+        self._dirty: dict[str, set[str] | None] = {}
+        """The workspaces to judge anew, and which of their ports with others; None: all of them."""
+        self._unclean: set[str] = set()
+        for space in self._spaces.values():
+            self._look_over(space)
+        self._changed.update(self._spaces)
+
+    def _enter(self, port: Port) -> None:
+        space = self._projects.get(port.project_id)
+        if space is None or (port.id not in space.port_roles and self._near.topology.is_infrastructure(port)):
+            return
+        space.ports.add(port.id)
+        for group_id in port.group_ids:
+            self._users.setdefault(group_id, set()).add(space.name)
+
+    def _look_over(self, space: Space) -> None:
+        """What of the workspace is not word for word as declared, from nothing; it is judged anew, too."""
+        filters, near = self._near.filters, self._near
+        space.roles_of_groups = {
+            group_id: "@" + role
+            for role, group_id in space.claim.group_ids.items()
+            if group_id in filters.groups
+            and all(
+                space.port_roles.get(port.id) == role and port.project_id == space.claim.project_id
+                and not port.address_pairs
+                for port in filters.members(group_id).values()
+            )
+        }  # fmt: skip
+        if space.claim.policy.far_ends == "address-group":
+            space.roles_of_groups |= self._roles_of_address_groups(space)
+        uses: set[tuple[str, str]] = set()
+        space.odd_ports, space.odd_rules = set(), {}
+        for port_id in space.ports:
+            port, role = filters.ports[port_id], space.port_roles.get(port_id)
+            if role is None or port_id in near.odd:
+                space.odd_ports.add(port_id)
+            uses.update((group_id, role or "") for group_id in port.group_ids)
+        for group_id, role in uses:
+            group = filters.groups.get(group_id)
+            for each in group.rules if group else ():
+                space.note(group_id, role, each)
+        self._mark(space, None)
+
+    def _roles_of_address_groups(self, space: Space) -> dict[str, str]:
+        """The project's address groups that hold nothing but a role's addresses."""
+        own = [
+            each
+            for each in self._near.filters.address_groups.values()
+            if each.project_id == space.claim.project_id
+        ]  # fmt: skip
+        found: dict[str, str] = {}
+        for role in space.claim.policy.roles if own else ():
+            addresses = {
+                piece
+                for port_id in space.ports
+                if space.port_roles.get(port_id) == role
+                for text in self._near.filters.ports[port_id].addresses
+                for kind in ETHERTYPES
+                for piece in ((kind, each) for each in addresses_of(text, kind))
+            }
+            for group in own:
+                pieces = {
+                    (kind, each) for text in group.prefixes for kind in ETHERTYPES for each in addresses_of(text, kind)
+                }
+                if pieces and pieces <= addresses:
+                    found["#" + group.id] = "@" + role
+        return found
+
+    def _mark(self, space: Space, port_ids: set[str] | None) -> None:
+        if space.is_clean:
+            self._unclean.discard(space.name)
+        else:
+            self._unclean.add(space.name)
+        if port_ids is None:
+            self._dirty[space.name] = None
+        elif (waiting := self._dirty.setdefault(space.name, set())) is not None:
+            waiting |= port_ids
+        self._changed.add(space.name)
+
+    def _mark_all(self) -> None:
+        for space in self._spaces.values():
+            self._look_over(space)
+
+    def _settle(self) -> None:
+        while self._dirty:
+            name, port_ids = self._dirty.popitem()
+            space = self._spaces[name]
+            before = space.partners
+            if port_ids is None:
+                partners, meets_strangers = self._judging.across(space, self._judging.own_ports(space))
+            elif port_ids:
+                ports = self._near.filters.ports
+                more, strangers = self._judging.across(space, [ports[each] for each in port_ids if each in ports])
+                partners, meets_strangers = before | more, space.meets_strangers or strangers
+            else:
+                partners, meets_strangers = before, space.meets_strangers
+            space.partners, space.meets_strangers = partners, meets_strangers
+            space.holds = not (partners or meets_strangers or self._judging.alone(space))
+            for partner in before ^ partners:
+                if partner in self._spaces:
+                    self._dirty[partner] = None
+                    self._changed.add(partner)
+
+    def _touch_strangers(self, group_id: str) -> None:
+        """Strangers in the group bear on workspaces that are not as declared, odd ones on all."""
+        strangers = [
+            port for port in self._near.filters.members(group_id).values() if port.project_id not in self._projects
+        ]
+        self._touch_for(strangers)
+
+    def _touch_for(self, strangers: Iterable[Port]) -> None:
+        ids = {port.id for port in strangers}
+        if ids & self._near.odd:
+            for space in self._spaces.values():
+                self._mark(space, None)
+        elif ids:
+            for name in tuple(self._unclean):
+                self._mark(self._spaces[name], None)
+
+    def _touch_far(self, ends: Iterable[Port]) -> None:
+        """Whatever a port bears on that is not an ordinary one: its own workspace, and by the groups it is in."""
+        names = {self._projects[each.project_id].name for each in ends if each.project_id in self._projects}
+        for each in ends:
+            for group_id in each.group_ids:
+                names |= self._users.get(group_id, set())
+                for index in self._near.remotes.values():
+                    for naming in index.naming(group_id):
+                        names |= self._users.get(naming, set())
+                        self._touch_strangers(naming)
+        for name in names:
+            self._look_over(self._spaces[name])
+
+    def _is_ordinary(self, space: Space, port: Port) -> bool:
+        """Whether it is a plain port of the space, in groups of its role alone, that this port leaves as they were."""
+        role = space.port_roles.get(port.id)
+        return (
+            role is not None
+            and port.project_id == space.claim.project_id
+            and self._near.is_plain(port)
+            and space.claim.policy.far_ends == "group"
+            and all(space.roles_of_groups.get(group_id) == "@" + role for group_id in port.group_ids)
+            and not any(key[0] in port.group_ids for key in space.odd_rules)
+            and all(
+                naming in space.roles_of_groups
+                for index in self._near.remotes.values()
+                for group_id in port.group_ids
+                for naming in index.naming(group_id)
+            )
+        )
