@@ -280,3 +280,18 @@ def _declared(world: World, policy: Any, known: Standing, end: World) -> World:
         addresses_by_role(world.ports, dict(known.nodes.port_roles)),
     )  # fmt: skip
     return made
+
+
+@pytest.mark.parametrize("kind", ["group", "address-group"])
+def test_ports_that_no_rule_tells_apart_are_compared_once(kind: str) -> None:
+    """A plan of 400 nodes asks about as few pairs as one of four."""
+    networks = [{"name": "cluster", "class": "private", "cidr": "10.42.0.0/20"}]
+    roles = [each.model_dump(mode="json") for each in document().roles]
+    many = [{**roles[0], "count": 2}, {**roles[1], "count": 400}]
+    small = changed(document(networks=networks, flows=FLOWS), document(networks=networks), SITES[kind])
+    large = changed(
+        document(networks=networks, roles=many, flows=FLOWS), document(networks=networks, roles=many), SITES[kind]
+    )
+    assert told(large) == told(small)
+    assert len(large.change.packets) == len(small.change.packets)
+    assert len(large.change.port_ids) >= 402

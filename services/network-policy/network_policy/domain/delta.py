@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from network_policy.domain.filters import Box, beyond, own_addresses
-from network_policy.domain.intervals import Intervals, normalise, subtract, union
+from network_policy.domain.filters import Box, beyond
+from network_policy.domain.intervals import Intervals, meets, normalise, subtract, union
 from network_policy.domain.packet import example_address, example_kind
 from network_policy.domain.reachability import Reachability
 from network_policy.domain.rule import ETHERTYPES, Ethertype, RemoteKind, addresses_of
@@ -151,22 +151,7 @@ def delta(before: World, after: World, roles: Mapping[str, str], project_id: str
 
 def _alike(before: World, after: World, roles: Mapping[str, str], project_id: str) -> Iterator[_Alike]:
     later = {port.id: port for port in after.ports}
-    prefixes = sorted(
-        {
-            prefix
-            for world in (before, after)
-            for prefix in (
-                *(
-                    each.rule.remote.value
-                    for group in world.groups
-                    for each in group.rules
-                    if each.rule.remote.kind is RemoteKind.PREFIX
-                ),
-                *(prefix for group in world.address_groups for prefix in group.prefixes),
-            )
-        }
-    )
-    bounds = {ethertype: [addresses_of(prefix, ethertype) for prefix in prefixes] for ethertype in ETHERTYPES}
+    bounds = {ethertype: _bounds((before, after), ethertype) for ethertype in ETHERTYPES}
     floating = {each.port_id for world in (before, after) for each in world.floating_ips if each.port_id}
     found: dict[tuple[object, ...], list[Port]] = {}
     for port in before.ports:
@@ -191,12 +176,28 @@ def _alike(before: World, after: World, roles: Mapping[str, str], project_id: st
         yield _Alike(title, is_own, tuple(ports))
 
 
+def _bounds(worlds: Iterable[World], ethertype: Ethertype) -> list[Intervals]:
+    """The sets of addresses that rules name: prefixes, and address groups each as a whole."""
+    sets = {
+        addresses_of(each.rule.remote.value, ethertype)
+        for world in worlds
+        for group in world.groups
+        for each in group.rules
+        if each.rule.remote.kind is RemoteKind.PREFIX
+    }
+    sets |= {
+        union(*(addresses_of(prefix, ethertype) for prefix in group.prefixes))
+        for world in worlds
+        for group in world.address_groups
+    }
+    return sorted(each for each in sets if each)
+
+
 def _inside(port: Port, ethertype: Ethertype, bounds: list[Intervals]) -> tuple[int, ...]:
-    """Which of the prefixes the port's addresses are in, each address by itself."""
-    places: list[int] = []
-    for low, _ in own_addresses(port, ethertype):
-        places += [position for position, prefix in enumerate(bounds) if prefix and prefix[0][0] <= low <= prefix[0][1]]
-    return (len(own_addresses(port, ethertype)), *places)
+    """Which of the sets the port's addresses are in, each address by itself."""
+    own = [place for address in port.addresses for place in addresses_of(address, ethertype)]
+    places = (position for place in own for position, held in enumerate(bounds) if meets(held, (place,)))
+    return (len(own), *places)
 
 
 def _by_address(boxes: Iterable[Box]) -> Iterator[tuple[Intervals, Intervals]]:
