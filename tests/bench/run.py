@@ -15,7 +15,7 @@ from bootstrap.leases import BrokerLease, DatabaseLease
 from shared.clock import SystemClock
 from shared.db import close, open_pool
 from shared.migrate import migrate
-from tests.bench import ceilometer, commands, drift
+from tests.bench import ceilometer, commands, drift, isolation
 from tests.bench.publishing import fill, prepare
 
 ROOT = Path(__file__).parents[2]
@@ -185,6 +185,7 @@ def main() -> int:
         show(settled, judged)
         if not chosen.only:
             print(commands.report(asyncio.run(commands.measure(backing))))
+            print(isolation.report(isolation.measure(100))[0])
             print(drift.report(asyncio.run(drift.measure(backing))))
         if not chosen.only and not has_ceilometer:
             print("Ceilometer's notification agent: not installable here")

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from network_policy.domain.engine import Engine
 from network_policy.domain.proof import Prover
-from network_policy.domain.world import World
-from tests.network_policy.enclaves import together
+from network_policy.domain.rule import Rule
+from network_policy.domain.world import GroupRule, World
+from tests.network_policy.enclaves import rule, together, with_rule
 from tests.network_policy.symbolic import Formula
 from tests.network_policy.test_proof_by_brute_force import ONE, STRANGER, TWO, worlds
 
@@ -87,6 +88,49 @@ def _moves(before: World, after: World, order: list[int]) -> None:
 @given(worlds(), worlds(), st.lists(st.integers(0, 50), max_size=12))
 def test_come_to_by_changes_it_says_the_same_m1(before: World, after: World, order: list[int]) -> None:
     _moves(before, after, order)
+
+
+def test_a_claim_that_changes_is_judged_by_what_it_says_then_m1() -> None:
+    engine = Engine(CALM, CLAIMS)
+    assert engine.changed() == {"openhpc", "genome"}
+    roles = {**ONE.claim.policy.roles, "compute": frozenset[Rule]()}
+    less = replace(ONE.claim, policy=replace(ONE.claim.policy, roles=roles))
+    engine.put_claim(less)
+    assert engine.changed() == {"openhpc"}
+    assert not engine.holds("openhpc")
+    assert engine.digest == Engine(CALM, [less, TWO.claim]).digest
+    engine.put_claim(ONE.claim)
+    assert engine.holds("openhpc")
+
+
+def test_a_subport_is_judged_on_its_own_network_m1() -> None:
+    member = next(port for port in ONE.world.ports if port.group_ids == ("p1-compute",))
+    sub = replace(member, id="sub", addresses=("10.43.0.99",), network_id="p2-net", device_owner="trunk:subport")
+    hears = rule("ingress", remote_ip_prefix="10.43.0.99/32")
+    tampered = with_rule(CALM, "p2-login", "hears", hears)
+    claims = [replace(ONE.claim, port_roles={**ONE.claim.port_roles, "sub": "compute"}), TWO.claim]
+    engine = Engine(CALM, CLAIMS)
+    engine.put(GroupRule("hears", "p2-login", hears))
+    assert engine.holds("genome"), "nobody has the address"
+    engine.assign("openhpc", "sub", "compute")
+    engine.put(sub)
+    prover = Prover(replace(tampered, ports=(*CALM.ports, sub)), claims)
+    assert not prover.prove("genome").holds, "its requests for an address are broadcast on that network"
+    assert not engine.holds("genome")
+    assert not engine.holds("openhpc")
+    engine.drop("port", "sub")
+    assert engine.holds("genome")
+    assert engine.holds("openhpc")
+
+
+def test_a_stateless_group_permits_a_reply_only_where_a_rule_does_m1() -> None:
+    groups = tuple(replace(group, stateful=False) for group in CALM.groups)
+    engine = Engine(replace(CALM, groups=groups), CLAIMS)
+    assert engine.holds("openhpc")
+    assert engine.digest != Engine(CALM, CLAIMS).digest
+    reply = GroupRule("r", "p1-login", rule("egress", protocol="tcp", remote_ip_prefix="203.0.113.0/28"))
+    engine.put(reply)
+    assert not engine.holds("openhpc"), "a packet of the shape of a reply is a packet"
 
 
 def _proves(world: World) -> None:

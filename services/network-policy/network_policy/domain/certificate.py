@@ -10,7 +10,7 @@ from network_policy.domain.world import World
 
 ASSUMPTIONS = (
     "Neutron's answer is what its backend enforces",
-    "replies to a permitted packet are permitted; groups are stateful",
+    "replies to a permitted packet are permitted, but by stateless groups only where a rule permits them",
     "ARP, neighbour discovery and multicast listener reports pass whatever the groups say",
     "outside hosts do not send with source addresses of networks behind a router",
     "Neutron's own DHCP, metadata and router ports open no connections to nodes",

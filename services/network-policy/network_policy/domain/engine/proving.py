@@ -108,9 +108,13 @@ class Engine(State):
 
     def put_claim(self, claim: Claim) -> None:
         """A workspace declares this. The ports of its project count as its own."""
+        known = self._spaces.get(claim.workspace)
         self._claims[claim.workspace] = claim
         self._say_claim(claim)
-        self._build(self.world())
+        if known is None or known.claim.project_id != claim.project_id or self._turns_trusted(known, claim):
+            self._build(self.world())
+        else:
+            self._look_over(self._settle_in(claim, known))
 
     def drop_claim(self, workspace: str) -> None:
         """The workspace declares nothing any more, and its ports are strangers."""

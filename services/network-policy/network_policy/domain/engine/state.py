@@ -52,9 +52,7 @@ class State:
         self._users: dict[str, set[str]] = {}
         """Of each group: the workspaces with a port in it."""
         for claim in tuple(self._claims.values()):
-            kept = dict(claim.port_roles)
-            own = self._claims[claim.workspace] = replace(claim, port_roles=kept)
-            self._spaces[claim.workspace] = self._projects[claim.project_id] = Space(own, kept)
+            self._settle_in(claim, None)
         self._judging = Judging(self._near, self._projects)
         for port in world.ports:
             self._enter(port)
@@ -64,6 +62,20 @@ class State:
         for space in self._spaces.values():
             self._look_over(space)
         self._changed.update(self._spaces)
+
+    def _settle_in(self, claim: Claim, known: Space | None) -> Space:
+        """A space for the claim, in the place of the one that is known."""
+        kept = dict(claim.port_roles)
+        own = self._claims[claim.workspace] = replace(claim, port_roles=kept)
+        space = self._spaces[claim.workspace] = self._projects[claim.project_id] = Space(own, kept)
+        if known is not None:
+            space.ports, space.partners, space.meets_strangers = known.ports, known.partners, known.meets_strangers
+        return space
+
+    def _turns_trusted(self, space: Space, claim: Claim) -> bool:
+        """Whether a port that may be Neutron's own counts as a node by one record and not by the other."""
+        ports = (self._near.filters.ports.get(each) for each in space.port_roles.keys() ^ claim.port_roles.keys())
+        return any(port is not None and port.is_trusted for port in ports)
 
     def _enter(self, port: Port) -> None:
         space = self._projects.get(port.project_id)
