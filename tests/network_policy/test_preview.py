@@ -25,10 +25,10 @@ from network_policy.domain.prospect import prospect
 from network_policy.domain.reachability import Reachability
 from network_policy.domain.rule import ETHERTYPES, Ethertype
 from network_policy.domain.sight import addresses_by_role
-from network_policy.domain.world import Group, World
+from network_policy.domain.world import Group, GroupRule, World
 from tests.network_policy.documents import workspaces
 from tests.network_policy.enclaves import SITE as CLOSED
-from tests.network_policy.enclaves import document
+from tests.network_policy.enclaves import document, rule
 
 SITE = CLOSED.model_copy(update={"external_network": "public"})
 
@@ -295,3 +295,25 @@ def test_ports_that_no_rule_tells_apart_are_compared_once(kind: str) -> None:
     assert told(large) == told(small)
     assert len(large.change.packets) == len(small.change.packets)
     assert len(large.change.port_ids) >= 402
+
+
+def test_a_rule_about_one_address_is_told_for_the_port_that_has_it() -> None:
+    world, known = standing_of(document(flows=FLOWS))
+    compute = sorted(port.id for port in world.ports if port.name.startswith("openhpc-compute"))
+    one = next(port for port in world.ports if port.id == compute[2])
+    rogue = [
+        GroupRule("rogue-out", "", rule("egress", protocol="udp", port_range_min=9, port_range_max=9)),
+        GroupRule("rogue-in", "", rule("ingress", protocol="udp", remote_ip_prefix=f"{one.addresses[0]}/32")),
+    ]
+    groups = tuple(
+        replace(group, rules=(*group.rules, *(replace(each, group_id=group.id) for each in rogue)))
+        if group.id.endswith("compute")
+        else group
+        for group in world.groups
+    )
+    found = preview(document(flows=FLOWS), SITE, known, replace(world, groups=groups))
+    inside = [each for each in found.change.packets if OUTSIDE not in (each.source, each.destination)]
+    assert {(each.is_possible, each.source_port, kinds_in_words(each.kinds)) for each in inside} == {
+        (False, one.id, "udp/9, udp/67")  # DHCP's renewals go to the whole prefix, so they met the rule too
+    }
+    assert {each.source_address for each in inside} == {one.addresses[0]}
