@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 from network_policy.domain.intervals import Intervals, normalise, union
 from network_policy.domain.rule import Ethertype, addresses_of
-from network_policy.domain.world import Network, Port, World
+from network_policy.domain.world import Network, Port, Router, World
 
 ROUTER_INTERFACES = ("network:router_interface", "network:ha_router_replicated_interface")
 ROUTER_OWNERS = (*ROUTER_INTERFACES, "network:router_gateway", "network:router_centralized_snat", "network:router_ha")
@@ -31,6 +31,7 @@ class Topology:
     _segment: dict[str, str] = field(init=False)
     _exposed: set[str] = field(init=False)
     _networks: dict[str, Network] = field(init=False)
+    _routers: dict[str, Router] = field(init=False)
     _prefixes: dict[str, list[str]] = field(init=False)
     _cidrs: dict[str, list[str]] = field(init=False)
     _gateways: dict[str, list[str]] = field(init=False)
@@ -41,7 +42,7 @@ class Topology:
     def __post_init__(self) -> None:
         self._networks = {network.id: network for network in self.world.networks}
         self._segment = {network.id: network.id for network in self.world.networks}
-        routers = {router.id: router for router in self.world.routers}
+        routers = self._routers = {router.id: router for router in self.world.routers}
         attached: dict[str, list[str]] = {}
         for port in self.world.ports:
             if port.device_owner.startswith(ROUTER_INTERFACES) and port.device_id in routers:
@@ -137,7 +138,7 @@ class Topology:
             return False
         owner, device = port.device_owner, port.device_id
         if owner.startswith(ROUTER_OWNERS):
-            return any(router.id == device for router in self.world.routers)
+            return device in self._routers
         if owner == "network:dhcp":
             return device.startswith(("dhcp", "reserved_dhcp_port"))
         if owner == "network:distributed":

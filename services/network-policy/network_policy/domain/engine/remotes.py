@@ -9,7 +9,7 @@ Prefix = tuple[int, int]
 """How many low bits are free, and the bits above them."""
 Holders = dict[str, int]
 """Groups, with how many of their rules name the same far end."""
-_BITS: dict[Ethertype, int] = {"IPv4": 32, "IPv6": 128}
+_BY_GROUP, _BY_PREFIX = RemoteKind.GROUP, RemoteKind.PREFIX
 
 
 def prefix_of(text: str, ethertype: Ethertype) -> Prefix | None:
@@ -32,14 +32,18 @@ class RemoteIndex:
         self.ethertype = ethertype
         self._anywhere: Holders = {}
         self._prefixes: dict[int, dict[int, Holders]] = {}
-        self._parsed: dict[str, Prefix | None] = {}
+        self._texts: dict[str, Holders] = {}
+        """By how the prefix is written; what is no prefix of this ethertype admits nothing."""
         self._groups: dict[str, Holders] = {}
         self._address_groups: dict[str, Holders] = {}
-        self._empty: Holders = {}
 
     def add(self, remote: Remote, group_id: str) -> None:
         """A rule of the group names it."""
-        holders = self._holders(remote)
+        kind = remote.kind
+        known = self._groups if kind is _BY_GROUP else self._texts if kind is _BY_PREFIX else None
+        holders = known.get(remote.value) if known is not None else None
+        if holders is None:
+            holders = self._holders(remote)
         holders[group_id] = holders.get(group_id, 0) + 1
 
     def remove(self, remote: Remote, group_id: str) -> None:
@@ -58,12 +62,12 @@ class RemoteIndex:
         if kind is RemoteKind.ADDRESS_GROUP:
             return self._address_groups.setdefault(remote.value, {})
         if kind is RemoteKind.PREFIX:
-            if remote.value not in self._parsed:
-                self._parsed[remote.value] = prefix_of(remote.value, self.ethertype)
-            prefix = self._parsed[remote.value]
-            if prefix is None:
-                return self._empty
-            return self._prefixes.setdefault(prefix[0], {}).setdefault(prefix[1], {})
+            if remote.value not in self._texts:
+                prefix = prefix_of(remote.value, self.ethertype)
+                self._texts[remote.value] = (
+                    {} if prefix is None else self._prefixes.setdefault(prefix[0], {}).setdefault(prefix[1], {})
+                )
+            return self._texts[remote.value]
         return self._anywhere
 
     def naming(self, group_id: str) -> Iterable[str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from network_policy.domain.engine.judging import Judging
-from network_policy.domain.engine.space import Space
+from network_policy.domain.engine.space import Space, key_of
 from network_policy.domain.engine.surroundings import Surroundings
 from network_policy.domain.filters import Claim
 from network_policy.domain.rule import ETHERTYPES, addresses_of
@@ -109,8 +109,10 @@ class State:
             uses.update((group_id, role or "") for group_id in port.group_ids)
         for group_id, role in uses:
             group = filters.groups.get(group_id)
+            declared = space.declared.get(role, frozenset())
             for each in group.rules if group else ():
-                space.note(group_id, role, each)
+                if key_of(each.rule, space.roles_of_groups) not in declared:
+                    space.note(group_id, role, each)
         self._mark(space, None)
 
     def _roles_of_address_groups(self, space: Space) -> dict[str, str]:
