@@ -23,7 +23,8 @@ def crowd(twin: RunningTwin, *, projects: int = PROJECTS, servers: int = SERVERS
         caller = Caller(project_id=project, project_name=f"tre-{number:03}", roles=("admin", "member", "reader"))
         network = neutron.networks.make({"name": f"net-{number:03}", "project_id": project}, caller)
         neutron.subnets.make(
-            {"network_id": network["id"], "ip_version": 4, "cidr": f"10.{number % 250}.0.0/16", "project_id": project}, caller
+            {"network_id": network["id"], "ip_version": 4, "cidr": f"10.{number % 250}.0.0/16", "project_id": project},
+            caller,
         )
         groups = [
             neutron.groups.make({"name": f"{role}-{number:03}", "project_id": project}, caller)

@@ -13,7 +13,11 @@ from contracts.site import Site
 from contracts.workspace import Workspace
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-DOCUMENTS: dict[str, type[BaseModel]] = {"workspace-document": Workspace, "site-file": Site, "policy-tests": PolicyTests}
+DOCUMENTS: dict[str, type[BaseModel]] = {
+    "workspace-document": Workspace,
+    "site-file": Site,
+    "policy-tests": PolicyTests,
+}
 """What people write by hand, by the name of its schema."""
 
 Schema = dict[str, Any]
