@@ -150,12 +150,26 @@ class Filters:
         """The addresses that Neutron takes for the group's, address pairs included."""
         return union(*(own_addresses(port, ethertype) for port in self._members.get(group_id, {}).values()))
 
-    def declared(self, claim: Claim, role: str, direction: Direction, ethertype: Ethertype) -> tuple[Box, ...]:
-        """What the document permits a port of the role, far ends being the ports that have the roles by record."""
+    def declared(
+        self,
+        claim: Claim,
+        role: str,
+        direction: Direction,
+        ethertype: Ethertype,
+        traffic: Intervals = ALL_TRAFFIC,
+    ) -> tuple[Box, ...]:
+        """What the document permits a port of the role, far ends being the ports that have the roles by record.
+
+        With `traffic`, boxes that have none of it may be left out.
+        """
         found: list[Box] = []
-        for rule in sorted(claim.policy.roles.get(role, frozenset()), key=Rule.key):
-            if (rule.direction, rule.ethertype) != (direction, ethertype):
-                continue
+        mine = (
+            rule
+            for rule in claim.policy.roles.get(role, frozenset())
+            if (rule.direction, rule.ethertype) == (direction, ethertype)
+            and (traffic is ALL_TRAFFIC or meets(rule.traffic, traffic))
+        )
+        for rule in sorted(mine, key=Rule.key):
             if rule.remote.kind is RemoteKind.ROLE:
                 addresses = self.role_addresses(claim, rule.remote.value, ethertype)
             else:

@@ -117,7 +117,8 @@ class Judging:
                     seen.add((port.network_id, each.id))
                     inside = union(near.local(port.network_id, kind), never_routed(kind))
                     boxes = filters.boxes_of(each.rule, each.id)
-                    yield bool(beyond(boxes, filters.declared(space.claim, role, way, kind), inside))
+                    declared = filters.declared(space.claim, role, way, kind, each.rule.traffic)
+                    yield bool(beyond(boxes, declared, inside))
 
     def counterexamples(self, space: Space) -> Found:
         """Everything that can pass undeclared, as the plain prover tells it."""
