@@ -20,6 +20,7 @@ PREFIXES = (
 )
 """Everything, prefixes with host bits, and narrow ones."""
 TRIES = 4
+MAX_MADE_GROUPS = 2
 PORTS = (22, 80, 443, 3306, 6817, 8080)
 
 
@@ -50,6 +51,8 @@ class Editor:
 
     def edit(self) -> None:
         """Do one thing; after what Neutron refuses, which is counted, another one is tried."""
+        if len(self._made_groups) >= MAX_MADE_GROUPS:
+            self.tidy()  # a full quota would keep Tresor from making its own groups again
         for _ in range(TRIES):
             self._try()
             if self._edit.is_done:

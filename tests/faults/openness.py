@@ -21,10 +21,15 @@ class Declared:
 
     policy: Policy
     project_id: str
+    nodes: Nodes
 
     @classmethod
-    def of(cls, document: Workspace, site: Site, project_id: str) -> "Declared":
-        return cls(compile_policy(document, site), project_id)
+    def of(cls, document: Workspace, site: Site, project_id: str, world: World) -> "Declared":
+        """With the ports of its nodes as they are called while all is in order."""
+        policy, unknown = compile_policy(document, site), Nodes({})
+        own = [port for port in world.ports if port.project_id == project_id]
+        roles = {port.id: role for port in own if (role := role_of(policy, port, unknown)) is not None}
+        return cls(policy, project_id, Nodes(roles))
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ def beyond(declared: Declared, world: World) -> dict[str, Open]:
     own = [group for group in world.groups if group.project_id == project_id]
     recorded = {by_name[group.name]: group.id for group in own if group.name in by_name}
     sight = see(
-        policy, project_id, world.groups, world.ports, recorded_groups=recorded, known_rules={}, nodes=Nodes({})
+        policy, project_id, world.groups, world.ports, recorded_groups=recorded, known_rules={}, nodes=declared.nodes
     )
     members: dict[str, tuple[str, ...]] = {}
     for port in world.ports:
@@ -61,7 +66,7 @@ def beyond(declared: Declared, world: World) -> dict[str, Open]:
     strangers = {
         group_id
         for port in world.ports
-        if port.project_id == project_id and role_of(policy, port, Nodes({}))
+        if port.project_id == project_id and role_of(policy, port, declared.nodes)
         for group_id in set(port.group_ids) - set(recorded.values())
     }
     for group in world.groups:
@@ -83,6 +88,17 @@ def who_put(calls: Iterable[Mapping[str, Any]], port_id: str, group_id: str, bef
         if groups is not None and group_id in groups and call["path"].endswith(port_id):
             return call["user_name"], call["arrived_at"]
     return "", 0.0
+
+
+def is_gone_before(calls: Iterable[Mapping[str, Any]], rule_id: str, at: float) -> bool:
+    """Whether the rule's deletion was asked for before then: the lists of one sample are not of one instant."""
+    return any(
+        call["method"] == "DELETE"
+        and call["path"].endswith(rule_id)
+        and call["status"] == 204
+        and call["arrived_at"] < at
+        for call in calls
+    )
 
 
 def undeclared_calls(declared: Declared, roles: Mapping[str, str], calls: Iterable[Mapping[str, Any]]) -> list[str]:
