@@ -22,7 +22,7 @@ ORDER BY sent_at DESC LIMIT 1
 _SEND = """
 INSERT INTO intent (intent_id, key, step, marker, request_id, fence, state, sent_at) VALUES ($1, $2, $3, $4, $5, $6, 'sent', $7)
 """
-_SETTLE = "UPDATE intent SET state = $2, resource_id = $3, error = $4, settled_at = $5 WHERE intent_id = $1"
+SETTLE = "UPDATE intent SET state = $2, resource_id = $3, error = $4, settled_at = $5 WHERE intent_id = $1"
 _SETTLE_OPEN = """
 UPDATE intent SET state = $3, resource_id = $4, error = $5, settled_at = $6
 WHERE marker = $1 AND step = $2 AND state IN ('sent', 'unknown')
@@ -80,7 +80,7 @@ async def make_effect(
     said = cleaned(f"{type(failure).__name__}: {failure}")[:1000] if failure else ""
     metrics.EFFECTS.labels(step, state).inc()
     async with turn.transaction() as work:
-        await work.connection.execute(_SETTLE, intent_id, state, resource_id, said or None, work.now)
+        await work.connection.execute(SETTLE, intent_id, state, resource_id, said or None, work.now)
         work.emit(
             message(
                 workspace=workspace,

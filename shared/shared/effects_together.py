@@ -10,7 +10,7 @@ from typing import Any
 
 from contracts.envelope import EffectRecorded
 from shared import metrics
-from shared.effects import EffectTurn
+from shared.effects import SETTLE, EffectTurn
 from shared.errors import LeaseLost, Unknown
 from shared.telemetry import cleaned, span
 
@@ -27,11 +27,6 @@ _SEND = """
 INSERT INTO intent (intent_id, key, step, marker, request_id, fence, state, sent_at)
 SELECT intent_id, $1, $2, marker, request_id, $3, 'sent', $4
 FROM unnest($5::uuid[], $6::text[], $7::text[]) AS called (intent_id, marker, request_id)
-"""
-_SETTLE = """
-UPDATE intent SET state = said.state, resource_id = said.resource_id, error = said.error, settled_at = $5
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS said (intent_id, state, resource_id, error)
-WHERE intent.intent_id = said.intent_id
 """
 
 
@@ -77,14 +72,8 @@ async def _make(
     with span(f"effects {step}", calls=str(len(calls))):
         made = list(await asyncio.gather(*(_call(turn, step, marker, *ids[marker], calls[marker]) for marker in calls)))
     async with turn.transaction() as work:
-        await work.connection.execute(
-            _SETTLE,
-            [one.intent_id for one in made],
-            [one.state for one in made],
-            [one.resource_id for one in made],
-            [one.error or None for one in made],
-            work.now,
-        )
+        settled = [(one.intent_id, one.state, one.resource_id, one.error or None, work.now) for one in made]
+        await work.connection.executemany(SETTLE, settled)
         work.emit(
             *(
                 message(

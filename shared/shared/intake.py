@@ -134,8 +134,10 @@ class Intake(Generic[C]):
             envelope.source,
             envelope.id,
         )
-        if known is None:
+        if known is None and expired:
             raise Refused("expired", f"command {envelope.id} expired at {envelope.expiresat}", key.kid, envelope.id)
+        if known is None:
+            raise Refused("replayed", f"the id {envelope.id} is another's command's", key.kid, envelope.id)
         if known["digest"] != digest or expired:
             why = "after it expired" if known["digest"] == digest else "with other content"
             raise Refused("replayed", f"command {envelope.id} came again {why}", key.kid, envelope.id)

@@ -36,19 +36,19 @@ CROSS JOIN LATERAL (
 WHERE next_attempt_at <= $3 ORDER BY aggregate
 """
 # What of it is still to be done, as a commit whose answer was lost may have done it; and whether the lanes are ours, so
-# that nobody can take them before the commit.
+# that nobody can take them before the commit. Row by row: a plan made while the inbox was small must not scan it later.
 _OPEN = """
 WITH ours AS MATERIALIZED (
     SELECT 1 FROM lane JOIN unnest($3::smallint[], $4::bigint[]) AS held (bucket, fence) USING (bucket, fence)
     WHERE owner = $5 AND lease_until > $6 FOR SHARE OF lane)
-SELECT inbox.source, inbox.message_id, (SELECT count(*) FROM ours) AS lanes
-FROM inbox JOIN unnest($1::text[], $2::uuid[]) AS given (source, message_id) USING (source, message_id)
-WHERE state = 'pending' FOR UPDATE OF inbox
+SELECT pending.source, pending.message_id, (SELECT count(*) FROM ours) AS lanes
+FROM unnest($1::text[], $2::uuid[]) AS given (source, message_id) CROSS JOIN LATERAL (
+    SELECT source, message_id FROM inbox
+    WHERE inbox.source = given.source AND inbox.message_id = given.message_id AND state = 'pending' FOR UPDATE) AS pending
 """
 _DONE = """
-UPDATE inbox SET state = said.state, error = NULL, finished_at = CASE WHEN said.state <> 'held' THEN $4::timestamptz END
-FROM unnest($1::text[], $2::uuid[], $3::text[]) AS said (source, message_id, state)
-WHERE inbox.source = said.source AND inbox.message_id = said.message_id AND inbox.state = 'pending'
+UPDATE inbox SET state = $3, error = NULL, finished_at = CASE WHEN $3 <> 'held' THEN $4::timestamptz END
+WHERE source = $1 AND message_id = $2 AND state = 'pending'
 """
 _FAILED = """
 UPDATE inbox SET attempts = attempts + 1, next_attempt_at = $3, error = $4 WHERE source = $1 AND message_id = $2
@@ -158,8 +158,8 @@ class DecideLane(Generic[C]):
                     if state is not None:
                         ended.append((row["source"], row["message_id"], state))
             if ended:
-                columns = [list(column) for column in zip(*ended, strict=True)]
-                await connection.execute(_DONE, *columns, runtime.clock.now())
+                now = runtime.clock.now()
+                await connection.executemany(_DONE, [(*one, now) for one in ended])
         seconds = runtime.clock.monotonic_seconds() - began
         for row in rows:
             metrics.MESSAGE_SECONDS.labels(row["type"]).observe(seconds)

@@ -31,10 +31,8 @@ _UNSENT = """
 SELECT aggregate, sequence, event_id::text, type, exchange, body, signature FROM outbox
 WHERE sent_at IS NULL AND bucket = ANY($1) ORDER BY aggregate, sequence LIMIT $2
 """
-_SENT = """
-UPDATE outbox SET sent_at = $3 FROM unnest($1::text[], $2::bigint[]) AS told (aggregate, sequence)
-WHERE outbox.aggregate = told.aggregate AND outbox.sequence = told.sequence
-"""
+# Row by row, in one round trip: a plan made while the outbox was small must not scan it later.
+_SENT = "UPDATE outbox SET sent_at = $3 WHERE aggregate = $1 AND sequence = $2"
 _HEADS = "SELECT aggregate, sequence FROM stream WHERE aggregate !~ '^!'"
 HEADS_PER_MESSAGE = 2000
 
@@ -110,9 +108,9 @@ class Relay(Generic[C]):
         confirmed = _confirmed_prefixes(rows, outcomes)
         failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if confirmed:
-            aggregates, sequences = zip(*confirmed, strict=True)
+            now = self._runtime.clock.now()
             try:
-                await self._runtime.pool.execute(_SENT, list(aggregates), list(sequences), self._runtime.clock.now())
+                await self._runtime.pool.executemany(_SENT, [(*one, now) for one in confirmed])
             except INTERRUPTED:  # told but not noted: told once more, which does no harm
                 logger().warning("relay.not-noted", events=len(confirmed))
             self._confirmed += len(confirmed)

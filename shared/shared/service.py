@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from shared import collector, metrics
+from shared import interpreter, metrics
 from shared.bus import Bus
 from shared.clock import Clock, Ids, SystemClock
 from shared.cloud import Cloud
@@ -38,8 +38,6 @@ S = TypeVar("S", bound=ServiceSettings)
 STOP_SECONDS = 10.0
 LONGEST_PERIOD = 1.2
 """Timers come round within a fifth of their period."""
-THREAD_TURN_SECONDS = 0.0005
-"""How long a thread that reads OpenStack's answers may keep the event loop waiting; Python's own 5 ms add up."""
 ContextMaker = Callable[[Any, Cloud | None], Awaitable[C]]
 
 
@@ -90,7 +88,7 @@ class Service(Generic[C]):
         if self.firehose is not None:
             parts.append(("firehose", self.firehose.run()))
         self.tasks = {name: asyncio.create_task(part, name=name) for name, part in parts}
-        collector.settle()
+        interpreter.settle()
         logger().info("service.started", http_port=await self.health.port(), mode=settings.mode)
 
     def _open_cloud(self) -> Cloud | None:
@@ -187,7 +185,6 @@ def run(
     import uvloop
     from pydantic import ValidationError
 
-    sys.setswitchinterval(THREAD_TURN_SECONDS)
     try:
         settings = settings_class()
         configure_logging(handlers.service, f"{socket.gethostname()}-{os.getpid()}", settings.log_level)

@@ -13,17 +13,13 @@ from typing import Any, Generic
 
 from shared import metrics
 from shared.db import LOST, RACED
+from shared.effects import SETTLE
 from shared.errors import Unknown
 from shared.lease import Leases
 from shared.outbox import Identity, bucket_of
 from shared.telemetry import below, cleaned, logger, span
 from shared.work import AtOnce, C, Work
 
-_SETTLE = """
-UPDATE intent SET state = said.state, resource_id = said.resource_id, error = said.error, settled_at = $5
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS said (intent_id, state, resource_id, error)
-WHERE intent.intent_id = said.intent_id
-"""
 MAX_GROUP = 64
 GATHER_SECONDS = 0.04
 """How long an outcome waits for others to be written down with it."""
@@ -115,11 +111,8 @@ class Urgent(Generic[C]):
                     break  # the look that the keys are marked for observes what became of them
 
     async def _write(self, group: list[_Outcome], work: Work[Any]) -> None:
-        ids = [each.one.intent_id for each in group]
-        states = [each.state for each in group]
-        resources = [each.resource_id for each in group]
-        errors = [each.error or None for each in group]
-        await work.connection.execute(_SETTLE, ids, states, resources, errors, work.now)
+        settled = [(each.one.intent_id, each.state, each.resource_id, each.error or None, work.now) for each in group]
+        await work.connection.executemany(SETTLE, settled)
         for each in group:
             with below(each.one.traceparent):
                 work.emit(

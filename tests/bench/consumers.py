@@ -14,7 +14,7 @@ import uvloop
 from contracts.audit import OPENSTACK, Entry
 from security_monitor.handlers.notifications import entry_of
 from security_monitor.store import audit
-from shared import collector
+from shared import interpreter
 from shared.clock import SystemClock
 from shared.db import Pool, open_pool
 from shared.notifications import Binding, Firehose, Raw, decode, seal, sealed_ahead
@@ -270,7 +270,7 @@ def main() -> None:
     name, amqp, dsn, wanted = sys.argv[1:5]
     consumer = CONSUMERS[name]
     if asyncio.iscoroutinefunction(consumer):
-        collector.settle()
+        interpreter.settle()
         uvloop.run(consumer(amqp, dsn, int(wanted)))
     else:
         consumer(amqp, dsn, int(wanted))

@@ -122,6 +122,19 @@ async def test_the_same_id_with_other_content(site: Site) -> None:
     assert len(site.tap.of(provisioner.WorkspaceEmptied)) == 1
 
 
+async def test_the_id_of_anothers_command(site: Site) -> None:
+    site.keys.add("ben", frozenset({Role.OPERATOR}))
+    await site.start(make_handlers(), nothing)
+    command_id = await site.command(CREATE)
+    await site.tap.until(provisioner.CHASSIS.applied)
+    same = site.command_envelope(CREATE, "ben", id=command_id).model_dump_json(exclude_none=True).encode()
+    await send(site, same, site.keys.signer("ben").sign(same))
+    refused = await site.tap.until(provisioner.CHASSIS.refused)
+    assert refused.reason == "replayed"
+    assert "another's" in refused.detail
+    assert len(site.tap.of(provisioner.WorkspaceEmptied)) == 1
+
+
 async def test_the_same_bytes_again_give_the_same_outcome_and_no_second_effect(site: Site) -> None:
     await site.start(make_handlers(), nothing)
     body = envelope(site)

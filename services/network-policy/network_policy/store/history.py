@@ -36,9 +36,8 @@ SELECT kind, resource_id, digest, valid_from FROM history
 WHERE valid_until IS NULL AND kind = ANY($1) AND ($2::text IS NULL OR project_id = $2)
 """
 _CLOSE = """
-UPDATE history SET valid_until = gone.at
-FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS gone (kind, resource_id, at)
-WHERE history.kind = gone.kind AND history.resource_id = gone.resource_id AND valid_until IS NULL AND valid_from < gone.at
+UPDATE history SET valid_until = $3
+WHERE kind = $1 AND resource_id = $2 AND valid_until IS NULL AND valid_from < $3
 """
 _APPEND = """
 INSERT INTO history (kind, resource_id, project_id, digest, body, valid_from, seen_by, actor, request_id)
@@ -166,8 +165,7 @@ async def observe(
     ended = [(kind, resource_id, since(kind, resource_id)) for kind, resource_id in sorted(gone)]
     ended += [(thing.kind, thing.resource_id, since(thing.kind, thing.resource_id)) for thing in new]
     for start in range(0, len(ended), MAX_ROWS):
-        columns = zip(*ended[start : start + MAX_ROWS], strict=True)
-        await connection.execute(_CLOSE, *(list(column) for column in columns))
+        await connection.executemany(_CLOSE, ended[start : start + MAX_ROWS])
     for start in range(0, len(new), MAX_ROWS):
         part = new[start : start + MAX_ROWS]
         rows = [_row(thing, since(thing.kind, thing.resource_id), changes.get(thing.resource_id)) for thing in part]
