@@ -100,6 +100,7 @@ def wait_gone(processes: Sequence[Process], seconds: float) -> bool:
         if time.monotonic() > limit:
             return False
         time.sleep(0.02)
+    _reap()  # one that ended is in the others' way until it is: PostgreSQL takes its id for a server that runs
     return True
 
 

