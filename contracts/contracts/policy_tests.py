@@ -2,12 +2,12 @@
 
 import re
 from ipaddress import ip_network
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from contracts.identifiers import Identifier
-from contracts.workspace import PORT_RANGE, Document
+from contracts.workspace import Document, PortRange
 
 MAX_TESTS = 200
 
@@ -69,15 +69,10 @@ class PolicyTest(Document):
     reaches_only: Annotated[tuple[End, ...], Field(max_length=32)] | None = None
     protocol: Literal["tcp", "udp", "icmp", "any"] = "any"
     """`any` is every packet; `icmp` is ICMP, or ICMPv6 under IPv6."""
-    ports: Annotated[tuple[Annotated[str, StringConstraints(pattern=PORT_RANGE)], ...], Field(max_length=32)] = ()
+    ports: Annotated[tuple[PortRange, ...], Field(max_length=32)] = ()
     """`22` or `6817-6819`, of tcp or udp; none means all of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    @field_validator("ports", mode="before")
-    @classmethod
-    def _numbers_are_ports(cls, value: Any) -> Any:
-        return tuple(str(port) for port in value) if isinstance(value, (list, tuple)) else value
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:

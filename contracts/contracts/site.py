@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from contracts.identifiers import Identifier
-from contracts.workspace import PORT_RANGE, CloudName, Document, Sensitivity
+from contracts.workspace import CloudName, Document, PortRange, Sensitivity
 
 Prefix = Annotated[str, StringConstraints(max_length=43)]
 IPSEC_OVERHEAD_BYTES = 82
@@ -19,14 +19,7 @@ class Service(Document):
     """A port that an endpoint serves."""
 
     protocol: Literal["tcp", "udp"] = "tcp"
-    ports: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?$")], ...], Field(min_length=1)
-    ]
-
-    @field_validator("ports", mode="before")
-    @classmethod
-    def _numbers_are_ports(cls, value: object) -> object:
-        return tuple(str(port) for port in value) if isinstance(value, (list, tuple)) else value
+    ports: Annotated[tuple[PortRange, ...], Field(min_length=1)]
 
 
 class Endpoint(Document):
@@ -65,15 +58,10 @@ class Passage(Document):
     from_: Identifier = Field(alias="from")
     to: Identifier
     protocol: Literal["tcp", "udp", "icmp", "any"] = "any"
-    ports: Annotated[tuple[Annotated[str, StringConstraints(pattern=PORT_RANGE)], ...], Field(max_length=64)] = ()
+    ports: Annotated[tuple[PortRange, ...], Field(max_length=64)] = ()
     """Of tcp and udp; none: all of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    @field_validator("ports", mode="before")
-    @classmethod
-    def _numbers_are_ports(cls, value: object) -> object:
-        return tuple(str(port) for port in value) if isinstance(value, (list, tuple)) else value
 
     @model_validator(mode="after")
     def _ports_fit_protocol(self) -> Self:

@@ -3,9 +3,9 @@
 from datetime import date
 from enum import StrEnum
 from ipaddress import ip_network
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from contracts.identifiers import Identifier, Text
 
@@ -137,6 +137,12 @@ class NodeRole(Document):
 
 
 PORT_RANGE = r"^[0-9]{1,5}(-[0-9]{1,5})?$"
+PortRange = Annotated[
+    str,
+    StringConstraints(pattern=PORT_RANGE),
+    BeforeValidator(lambda value: str(value) if type(value) is int else value),
+]
+"""`22` or `6817-6819`; YAML's bare number is taken for the one port that it names."""
 
 
 class Flow(Document):
@@ -148,7 +154,7 @@ class Flow(Document):
     from_: str = Field(alias="from", max_length=60, pattern=r"^((site|zone):)?[a-z][a-z0-9-]*$")
     to: str = Field(max_length=60, pattern=r"^((site|zone):)?[a-z][a-z0-9-]*$")
     protocol: Literal["tcp", "udp", "icmp", "any"] = "tcp"
-    ports: Annotated[tuple[Annotated[str, StringConstraints(pattern=PORT_RANGE)], ...], Field(max_length=32)] = ()
+    ports: Annotated[tuple[PortRange, ...], Field(max_length=32)] = ()
     """`22` or `6817-6819`; tcp and udp want at least one, icmp and any take none."""
     icmp_types: Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], Field(max_length=32)] = ()
     """Of ICMP for IPv4, such as 8 for echo requests. With neither list, all types of both; with one, only that."""
@@ -157,11 +163,6 @@ class Flow(Document):
     note: Text = ""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    @field_validator("ports", mode="before")
-    @classmethod
-    def _numbers_are_ports(cls, value: Any) -> Any:
-        return tuple(str(port) for port in value) if isinstance(value, (list, tuple)) else value
 
     @model_validator(mode="after")
     def _ports_fit_protocol(self) -> Self:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from contracts.network_policy import Counterexample
+from network_policy.domain.delivery import Delivery, within
 from network_policy.domain.filters import (
     Box,
     Claim,
@@ -18,7 +19,7 @@ from network_policy.domain.filters import (
     own_addresses,
     traffic_between,
 )
-from network_policy.domain.intervals import EMPTY, Intervals, contains, intersect, meets, normalise, subtract, union
+from network_policy.domain.intervals import Intervals, contains, intersect, meets, normalise, union
 from network_policy.domain.packet import describe, example_address, example_kind, port_of, show_kind
 from network_policy.domain.rule import ALL_TRAFFIC, WHOLE, Ethertype, addresses_of
 from network_policy.domain.topology import Topology, never_routed
@@ -76,6 +77,7 @@ class Examiner:
     def __init__(self, filters: Filters, topology: Topology) -> None:
         self.filters = filters
         self.topology = topology
+        self.delivery = Delivery(filters, topology)
 
     # -- between ports
 
@@ -106,7 +108,7 @@ class Examiner:
         sent = traffic_between(out, destinations)
         if not sent:
             return False
-        sources = union(*(self._sources(port, ethertype) for port in source.ports))
+        sources = union(*(self.delivery.sources(port, ethertype) for port in source.ports))
         passing = intersect(sent, traffic_between(into, sources))
         if not passing:
             return False
@@ -124,12 +126,12 @@ class Examiner:
         self, source: Party, sender: Port, target: Party, receiver: Port, ethertype: Ethertype
     ) -> Counterexample | None:
         """An undeclared packet from one port to the other, if there is any."""
-        destinations = self._reached(sender, receiver, ethertype)
+        destinations = self.delivery.reached(sender, receiver, ethertype)
         if not destinations:
             return None
-        sources = self._sources(sender, ethertype)
-        out = _within(self.filters.actual(sender, "egress", ethertype), destinations)
-        into = _within(self.filters.actual(receiver, "ingress", ethertype), sources)
+        sources = self.delivery.sources(sender, ethertype)
+        out = within(self.filters.actual(sender, "egress", ethertype), destinations)
+        into = within(self.filters.actual(receiver, "ingress", ethertype), sources)
         declared_out: list[Box] = []
         declared_in: list[Box] = []
         if not (source.claim and target.claim and source.claim is not target.claim):
@@ -141,10 +143,10 @@ class Examiner:
             # What a workspace declares holds for the other end's true addresses; a stranger is held to nothing.
             declared_out = [*self._declared(source, "egress", ethertype)]
             if source.claim:
-                declared_out = _within(declared_out, true_destinations)
+                declared_out = within(declared_out, true_destinations)
             declared_in = [*self._declared(target, "ingress", ethertype)]
             if target.claim:
-                declared_in = _within(declared_in, true_sources)
+                declared_in = within(declared_in, true_sources)
         # undeclared is what the sender's side or the receiver's side does not declare, where the other side lets it by
         for outs, ins in ((beyond(out, declared_out), into), (out, beyond(into, declared_in))):
             kinds = intersect(normalise(box.traffic for box in outs), normalise(box.traffic for box in ins))
@@ -173,33 +175,10 @@ class Examiner:
             party.claim, party.role, "egress" if direction == "egress" else "ingress", ethertype
         )
 
-    def _sources(self, port: Port, ethertype: Ethertype) -> Intervals:
-        if not self.filters.is_filtered(port):
-            return (WHOLE[ethertype],)  # anti-spoofing is off too
-        return union(own_addresses(port, ethertype), self.topology.translated(port, ethertype))
-
-    def _destinations(self, port: Port, ethertype: Ethertype) -> Intervals:
-        return union(own_addresses(port, ethertype), self.topology.floating(port, ethertype))
-
-    def _reached(self, sender: Port, receiver: Port, ethertype: Ethertype) -> Intervals:
-        """The addresses at which the receiver can get a packet from the sender."""
-        near = self.topology
-        if near.segment(sender.network_id) == near.segment(receiver.network_id):
-            own = own_addresses(receiver, ethertype)
-            if sender.network_id == receiver.network_id:
-                if not own:
-                    return EMPTY
-                return union(own, near.floating(receiver, ethertype), near.heard_by_all(receiver.network_id, ethertype))
-            return union(subtract(own, never_routed(ethertype)), near.floating(receiver, ethertype))
-        if not (near.is_exposed(sender.network_id) and near.is_exposed(receiver.network_id)):
-            return EMPTY
-        delivered_here = union(near.local(sender.network_id, ethertype), never_routed(ethertype))
-        return subtract(self._destinations(receiver, ethertype), delivered_here)
-
     # -- from and to outside
 
     def outside(self, found: Found, party: Party, ethertype: Ethertype) -> None:
-        reached = (port for port in party.ports if self._destinations(port, ethertype))
+        reached = (port for port in party.ports if self.delivery.destinations(port, ethertype))
         for port in tuple(islice(reached, 1)):
             if not self.topology.is_exposed(port.network_id):
                 return
@@ -210,7 +189,7 @@ class Examiner:
                 if left:
                     kind = example_kind(normalise(box.traffic for box in left))
                     box = _with(left, kind)
-                    here = example_address(self._destinations(port, ethertype), ethertype)
+                    here = example_address(self.delivery.destinations(port, ethertype), ethertype)
                     there = example_address(box.addresses, ethertype)
                     outwards = direction == "egress"
                     found[(*_name(party), direction, "outside", ethertype)] = Counterexample(
@@ -246,14 +225,6 @@ def _relation(source: Party, target: Party) -> str:
 
 def _fixed(port: Port, ethertype: Ethertype) -> Intervals:
     return union(*(addresses_of(address, ethertype) for address in port.addresses))
-
-
-def _within(boxes: Iterable[Box], far_end: Intervals) -> list[Box]:
-    return [
-        Box(shared, box.traffic, box.source_id)
-        for box in boxes
-        if meets(box.addresses, far_end) and (shared := intersect(box.addresses, far_end))
-    ]
 
 
 def _with(boxes: Iterable[Box], kind: int) -> Box:

@@ -1,12 +1,12 @@
 """Which packets can pass at all between two ports, or between a port and outside, whoever declared what."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from network_policy.domain.filters import Box, Filters, own_addresses
-from network_policy.domain.intervals import EMPTY, Intervals, intersect, meets, normalise, subtract, union
+from network_policy.domain.delivery import Delivery, within
+from network_policy.domain.filters import Box, Filters
+from network_policy.domain.intervals import Intervals, intersect, normalise, subtract, union
 from network_policy.domain.packet import example_address
-from network_policy.domain.rule import WHOLE, Direction, Ethertype
+from network_policy.domain.rule import Direction, Ethertype
 from network_policy.domain.topology import Topology, never_routed
 from network_policy.domain.world import Port, World
 
@@ -26,6 +26,7 @@ class Reachability:
     def __init__(self, world: World) -> None:
         self._filters = Filters(world)
         self._topology = Topology(world)
+        self._delivery = Delivery(self._filters, self._topology)
         self._ports = {port.id: port for port in world.ports}
 
     def between(self, source_port_id: str, target_port_id: str, ethertype: Ethertype) -> Intervals:
@@ -60,18 +61,18 @@ class Reachability:
 
     def _met(self, sender: Port, receiver: Port, ethertype: Ethertype) -> tuple[list[Box], list[Box]]:
         """What the sender may send to the receiver's addresses, and the receiver hear from the sender's."""
-        reached = self._reached(sender, receiver, ethertype)
+        reached = self._delivery.reached(sender, receiver, ethertype)
         if not reached:
             return [], []
-        out = _within(self._filters.actual(sender, "egress", ethertype), reached)
-        into = _within(self._filters.actual(receiver, "ingress", ethertype), self._sources(sender, ethertype))
+        out = within(self._filters.actual(sender, "egress", ethertype), reached)
+        into = within(self._filters.actual(receiver, "ingress", ethertype), self._delivery.sources(sender, ethertype))
         return out, into
 
     def _beyond(self, port: Port, direction: Direction, ethertype: Ethertype) -> tuple[Box, ...]:
         near = self._topology
         if not near.is_exposed(port.network_id):
             return ()
-        if not union(own_addresses(port, ethertype), near.floating(port, ethertype)):
+        if not self._delivery.destinations(port, ethertype):
             return ()
         inside = union(near.local(port.network_id, ethertype), never_routed(ethertype))
         return tuple(
@@ -79,28 +80,3 @@ class Reachability:
             for box in self._filters.actual(port, direction, ethertype)
             if (addresses := subtract(box.addresses, inside))
         )
-
-    def _sources(self, port: Port, ethertype: Ethertype) -> Intervals:
-        if not self._filters.is_filtered(port):
-            return (WHOLE[ethertype],)  # anti-spoofing is off too
-        return union(own_addresses(port, ethertype), self._topology.translated(port, ethertype))
-
-    def _reached(self, sender: Port, receiver: Port, ethertype: Ethertype) -> Intervals:
-        """The addresses at which the receiver can get a packet from the sender."""
-        near = self._topology
-        own, floating = own_addresses(receiver, ethertype), near.floating(receiver, ethertype)
-        if near.segment(sender.network_id) == near.segment(receiver.network_id):
-            if sender.network_id == receiver.network_id:
-                return union(own, floating, near.heard_by_all(receiver.network_id, ethertype)) if own else EMPTY
-            return union(subtract(own, never_routed(ethertype)), floating)
-        if not (near.is_exposed(sender.network_id) and near.is_exposed(receiver.network_id)):
-            return EMPTY
-        return subtract(union(own, floating), union(near.local(sender.network_id, ethertype), never_routed(ethertype)))
-
-
-def _within(boxes: Iterable[Box], far_end: Intervals) -> list[Box]:
-    return [
-        Box(shared, box.traffic, box.source_id)
-        for box in boxes
-        if meets(box.addresses, far_end) and (shared := intersect(box.addresses, far_end))
-    ]
