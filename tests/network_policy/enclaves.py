@@ -15,7 +15,7 @@ from network_policy.domain.prospect import together
 from network_policy.domain.rule import Rule, read_rule
 from network_policy.domain.world import Group, GroupRule, Network, Port, Router, Subnet, World
 
-__all__ = ["SITE", "Enclave", "document", "rule", "together", "with_port", "with_rule"]
+__all__ = ["ROUTED", "SITE", "Enclave", "document", "rule", "together", "with_port", "with_rule"]
 
 SITE = Site.model_validate(
     {
@@ -32,6 +32,8 @@ SITE = Site.model_validate(
         "zone_matrix": [{"from": "workspaces", "to": "clinic"}, {"from": "clinic", "to": "workspaces"}],
     }
 )
+ROUTED = SITE.model_copy(update={"external_network": "public"})
+"""The same site with a way out."""
 
 
 def document(**changes: Any) -> Workspace:

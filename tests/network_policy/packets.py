@@ -14,6 +14,13 @@ from network_policy.domain.world import Port, World
 
 KINDS = ((6, 21), (6, 22), (6, 50), (6, 80), (6, 81), (17, 53), (17, 67), (17, 22), (1, 2048), (112, 0))
 
+PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "ipv6-icmp": 58}
+
+
+def number_of(protocol: str) -> int:
+    """The protocol's number, by name or by number."""
+    return PROTOCOLS.get(protocol) or int(protocol)
+
 
 @dataclass(frozen=True)
 class Packet:

@@ -15,7 +15,7 @@ from network_policy.domain.audit.subject import Expected, Subject
 from network_policy.domain.intervals import EMPTY, Intervals, normalise, union
 from network_policy.domain.rule import ETHERTYPES, read_rule
 from network_policy.domain.world import Group, GroupRule, Network, Port, World
-from tests.network_policy.test_proof_by_brute_force import worlds
+from tests.network_policy.worlds import worlds
 
 Wanted = dict[tuple[str, str], dict[str, Intervals]]
 RULE = read_rule(direction="ingress", ethertype="IPv4", protocol="tcp", port_range_min=22, port_range_max=22)

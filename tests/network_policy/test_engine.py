@@ -14,7 +14,7 @@ from network_policy.domain.rule import Rule
 from network_policy.domain.world import GroupRule, Subnet, World
 from tests.network_policy.enclaves import rule, together, with_rule
 from tests.network_policy.symbolic import Formula
-from tests.network_policy.test_proof_by_brute_force import GROUPS, ONE, PORTS, STRANGER, TWO, worlds
+from tests.network_policy.worlds import GROUPS, ONE, PORTS, STRANGER, TWO, worlds
 
 CLAIMS = [ONE.claim, TWO.claim]
 WORKSPACES = ("openhpc", "genome")

@@ -1,148 +1,17 @@
-"""What a document may ask for at a site, and the rules that come of it: rows L3, L4, L26, I5, C4, C10, C11, D4, D7."""
+"""What a document may ask for at a site, and the rules that come of it: rows L3, L26, I5, C3, C4, C10, C11."""
 
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from contracts.documents import problems
-from contracts.examples import DOCUMENT
-from contracts.site import IPSEC_OVERHEAD_BYTES, Site
-from contracts.workspace import Flow, Workspace
-from contracts.zones import forbidden
 from network_policy.domain.compile import Uncompilable, compile_policy
 from network_policy.domain.filters import Filters
 from network_policy.domain.proof import Prover
 from network_policy.domain.prospect import prospect
-from network_policy.domain.rule import Remote, RemoteKind, Rule
+from network_policy.domain.rule import RemoteKind
+from tests.network_policy.asked_for import CLUSTER, DATA, LOGIN, compiled, found, roles, site
 from tests.network_policy.enclaves import SITE, document, rule
-
-LOGIN, COMPUTE = Remote(RemoteKind.ROLE, "login"), Remote(RemoteKind.ROLE, "compute")
-CLUSTER: dict[str, Any] = {"name": "cluster", "class": "private", "cidr": "10.42.0.0/24"}
-DATA: dict[str, Any] = {"name": "data", "class": "private", "cidr": "10.43.0.0/24"}
-
-
-def site(**changes: Any) -> Site:
-    made = SITE.model_dump(mode="json", by_alias=True)
-    return Site.model_validate({**made, "share_types": {"CEPHFS": "cephfs"}, **changes})
-
-
-def roles(**changes: dict[str, Any]) -> list[dict[str, Any]]:
-    """The example's roles with some fields of each changed."""
-    return [{**each, **changes.get(each["name"], {})} for each in DOCUMENT["roles"]]
-
-
-def compiled(made: Workspace, where: Site) -> dict[str, set[Rule]]:
-    """The rules of each role beyond those without any flow."""
-    bare = compile_policy(made.model_copy(update={"flows": ()}), where)
-    return {name: set(rules - bare.roles[name]) for name, rules in compile_policy(made, where).roles.items()}
-
-
-def found(made: Workspace, where: Site) -> list[tuple[str, str]]:
-    return [(each.field, each.reason) for each in problems(made, where)]
-
-
-# -- zones
-
-
-MATRIX = [
-    {"from": "workspaces", "to": "clinic", "protocol": "tcp", "ports": [443, "8000-8100"]},
-    {"from": "clinic", "to": "workspaces", "protocol": "icmp"},
-]
-
-
-@pytest.mark.parametrize(
-    ("flow", "is_permitted"),
-    [
-        ({"from": "compute", "to": "zone:clinic", "ports": [443]}, True),
-        ({"from": "compute", "to": "zone:clinic", "ports": ["8000-8100", 443]}, True),
-        ({"from": "compute", "to": "zone:clinic", "ports": ["8000-8101"]}, False),
-        ({"from": "compute", "to": "zone:clinic", "protocol": "udp", "ports": [443]}, False),
-        ({"from": "compute", "to": "zone:clinic", "protocol": "any"}, False),
-        ({"from": "zone:clinic", "to": "compute", "ports": [443]}, False),
-        ({"from": "zone:clinic", "to": "compute", "protocol": "icmp"}, True),
-        ({"from": "login", "to": "compute", "ports": [22]}, True),
-    ],
-)
-def test_a_pair_of_zones_that_the_matrix_does_not_list_is_refused_and_compiles_to_nothing_l4(
-    flow: dict[str, Any], is_permitted: bool
-) -> None:
-    where = site(zone_matrix=MATRIX)
-    made = document(flows=[flow])
-    assert (found(made, where) == []) is is_permitted
-    assert (compiled(made, where)["compute"] != set()) is is_permitted
-    if not is_permitted:
-        ((field, reason),) = found(made, where)
-        assert field == "flows.0"
-        assert "zone matrix" in reason
-
-
-def test_without_a_matrix_no_flow_crosses_zones_l4() -> None:
-    made = document(flows=[{"from": "compute", "to": "zone:clinic", "ports": [443]}])
-    assert [field for field, _ in found(made, site(zone_matrix=[]))] == ["flows.0"]
-
-
-def test_networks_of_one_workspace_may_lie_in_two_zones_l4() -> None:
-    networks = [CLUSTER, {**DATA, "zone": "clinic"}]
-    made = document(
-        networks=networks,
-        roles=roles(compute={"networks": ["data"]}),
-        flows=[{"from": "login", "to": "compute", "ports": [22]}, {"from": "compute", "to": "login", "ports": [22]}],
-    )
-    where = site(zone_matrix=[{"from": "workspaces", "to": "clinic", "protocol": "tcp", "ports": [22]}])
-    assert [field for field, _ in found(made, where)] == ["flows.1"]
-    added = compiled(made, where)
-    assert {each.direction for each in added["login"]} == {"egress"}
-    assert {each.direction for each in added["compute"]} == {"ingress"}
-
-
-def test_a_role_on_two_networks_needs_every_pair_l4() -> None:
-    networks = [CLUSTER, {**DATA, "zone": "clinic"}]
-    made = document(networks=networks, roles=roles(compute={"networks": ["cluster", "data"]}))
-    where = site(zone_matrix=[])
-    flow = Flow.model_validate({"from": "login", "to": "compute", "ports": [22]})
-    assert forbidden(made, where, flow) == (("workspaces", "clinic"),)
-    assert forbidden(made, where, Flow.model_validate({"from": "compute", "to": "self", "protocol": "any"})) == (
-        ("workspaces", "clinic"),
-        ("clinic", "workspaces"),
-    )
-
-
-def test_an_endpoint_in_a_zone_needs_the_matrix_and_its_always_does_not() -> None:
-    endpoints = SITE.model_dump(mode="json", by_alias=True)["endpoints"]
-    where = site(endpoints={**endpoints, "proxy": {**endpoints["proxy"], "zone": "clinic"}}, zone_matrix=[])
-    made = document(flows=[{"from": "login", "to": "site:proxy", "ports": [3128]}])
-    assert [field for field, _ in found(made, where)] == ["flows.0"]
-    assert compiled(made, where)["login"] == set()
-
-
-def test_an_unknown_zone_is_refused() -> None:
-    made = document(networks=[{**CLUSTER, "zone": "mars"}])
-    assert ("networks.0.zone", "the site file names no zone 'mars'") in found(made, SITE)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"zone_matrix": [{"from": "workspaces", "to": "mars"}]}, "no zone 'mars'"),
-        ({"zone_matrix": [{"from": "workspaces", "to": "clinic", "protocol": "icmp", "ports": [1]}]}, "takes no ports"),
-        ({"tunnels": {"clinic": {"peers": ["198.51.100.1/32"], "far_prefixes": ["10.9.0.0/16"]}}}, "a tunnel and a zone"),
-        ({"api_proxy_endpoint": "nowhere"}, "no endpoint 'nowhere'"),
-        (
-            {"tunnels": {
-                "a": {"peers": ["198.51.100.1/32"], "far_prefixes": ["10.9.0.0/16"]},
-                "b": {"peers": ["198.51.100.2/32"], "far_prefixes": ["10.9.128.0/17"]},
-            }},
-            "far prefixes overlap",
-        ),
-        ({"tunnels": {"a": {"peers": ["10.9.0.1/32"], "far_prefixes": ["10.9.0.0/16"]}}}, "lies in 10.9.0.0/16"),
-        ({"tunnels": {"a": {"peers": ["198.51.100.1/24"], "far_prefixes": ["10.9.0.0/16"]}}}, "host bits"),
-    ],
-)  # fmt: skip
-def test_a_site_file_that_contradicts_itself_is_refused(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValidationError, match=words):
-        site(**changes)
-
 
 # -- kinds of packet
 
@@ -240,64 +109,6 @@ def test_the_proxy_may_open_the_api_port_and_no_other_l3_l26() -> None:
         flow = {"from": "site:proxy", "to": "compute", "ports": ports}
         made = document(roles=roles(compute={"kubernetes_api": True}), flows=[flow])
         assert (found(made, where) == []) is is_permitted
-
-
-# -- tunnels
-
-
-TUNNELS = {"azure": {"peers": ["198.51.100.9/32"], "far_prefixes": ["10.99.0.0/16"], "path_mtu_bytes": 1400}}
-TO_AZURE = [{"from": "workspaces", "to": "azure"}, {"from": "azure", "to": "workspaces"}]
-
-
-def test_a_gateway_may_speak_ike_and_esp_with_its_peers_alone_d4() -> None:
-    where = site(tunnels=TUNNELS, zone_matrix=TO_AZURE)
-    made = document(roles=roles(login={"tunnels": ["azure"]}), flows=[])
-    plain = compile_policy(document(flows=[]), where).roles["login"]
-    added = compile_policy(made, where).roles["login"] - plain
-    assert {(each.direction, each.protocol, each.low, each.remote.value) for each in added} == {
-        (direction, protocol, port, "198.51.100.9/32")
-        for direction in ("ingress", "egress")
-        for protocol, port in ((17, 500), (17, 4500), (50, None))
-    }
-    assert compile_policy(made, where).roles["compute"] == compile_policy(document(flows=[]), where).roles["compute"]
-
-
-def test_a_flow_through_a_tunnel_passes_the_gateway_d4() -> None:
-    where = site(tunnels=TUNNELS, zone_matrix=TO_AZURE)
-    made = document(
-        roles=roles(login={"tunnels": ["azure"]}),
-        flows=[
-            {"from": "compute", "to": "zone:azure", "ports": [6817]},
-            {"from": "zone:azure", "to": "compute", "ports": [6818]},
-        ],
-    )
-    assert found(made, where) == []
-    added = compiled(made, where)
-    far = Remote(RemoteKind.PREFIX, "10.99.0.0/16")
-    assert {(each.direction, each.low, each.remote) for each in added["compute"]} == {
-        ("egress", 6817, far), ("ingress", 6818, far)}  # fmt: skip
-    assert {(each.direction, each.low, each.remote) for each in added["login"]} == {
-        ("ingress", 6817, COMPUTE), ("egress", 6818, COMPUTE)}  # fmt: skip
-
-
-def test_no_network_may_overlap_a_tunnels_ends_d7() -> None:
-    where = site(tunnels=TUNNELS)
-    for cidr, words in (("10.99.4.0/24", "far side"), ("198.51.100.0/28", "far gateway")):
-        ((field, reason),) = found(document(networks=[{**CLUSTER, "cidr": cidr}], flows=[]), where)
-        assert field == "networks.0.cidr"
-        assert words in reason
-        assert "azure" in reason
-
-
-def test_an_unknown_tunnel_is_refused_where_it_is_named() -> None:
-    made = document(roles=roles(login={"tunnels": ["mars"]}), flows=[])
-    assert [field for field, _ in found(made, site())] == ["roles.0.tunnels.0"]
-    with pytest.raises(Uncompilable, match="mars"):
-        compile_policy(made, SITE)
-
-
-def test_packets_inside_a_tunnel_are_smaller_than_the_way() -> None:
-    assert site(tunnels=TUNNELS).tunnels["azure"].inner_mtu_bytes == 1400 - IPSEC_OVERHEAD_BYTES
 
 
 # -- far ends

@@ -12,104 +12,28 @@ from contracts.network_policy import (
     DriftDetected,
     DriftRepaired,
     EvidenceKept,
-    IsolationShown,
     IsolationViolated,
     ListQuarantines,
     PolicyEnforced,
     QuarantinesListed,
     QuarantineWorkspace,
-    ReleaseWorkspace,
-    ShowIsolation,
     WorkspaceQuarantined,
     WorkspaceReleased,
 )
+from tests.network_policy.quarantines import (
+    NEVER,
+    approved,
+    asked_to_release,
+    floating_ip,
+    is_isolated,
+    ordered,
+    port,
+    port_of,
+    steps_of,
+    until_port,
+    until_steps,
+)
 from tests.network_policy.stage import Stage
-
-NEVER = 3600.0
-
-
-async def ordered(stage: Stage, **scope: str) -> WorkspaceQuarantined:
-    """A quarantine, once nothing passes; its command is applied."""
-    command = QuarantineWorkspace(workspace=stage.name, reason="a test of the alarm", **scope)
-    command_id = await stage.site.command(command, "sam")
-    told = await stage.site.tap.until(
-        WorkspaceQuarantined, workspace=stage.name, where=lambda event: event.quarantine_id == command_id
-    )
-    await stage.site.tap.until(CHASSIS.applied, where=lambda event: event.command_id == command_id)
-    return told
-
-
-async def asked_to_release(stage: Stage, quarantine_id: str, generation: int | None = 1) -> tuple[str, str]:
-    """A release that waits for approval: its id and digest."""
-    command = ReleaseWorkspace(workspace=stage.name, quarantine_id=quarantine_id, reason="looked over")
-    command_id = await stage.site.command(command, "ana", expectedgeneration=generation)
-    waiting = await stage.site.tap.until(CHASSIS.waiting, where=lambda event: event.command_id == command_id)
-    return command_id, waiting.digest
-
-
-async def approved(stage: Stage, command_id: str, digest: str, holder: str = "sam") -> str:
-    return await stage.site.command(CHASSIS.approve(workspace=stage.name, command_id=command_id, digest=digest), holder)
-
-
-async def released(stage: Stage, quarantine_id: str) -> WorkspaceReleased:
-    """The quarantine ended by two people."""
-    await approved(stage, *await asked_to_release(stage, quarantine_id))
-    return await stage.site.tap.until(
-        WorkspaceReleased, workspace=stage.name, where=lambda event: event.quarantine_id == quarantine_id
-    )
-
-
-async def port(stage: Stage, port_id: str) -> Any:
-    return await stage.cloud(lambda c: c.network.get_port(port_id))
-
-
-async def until_port(stage: Stage, port_id: str, **wanted: Any) -> None:
-    """Until Neutron says so of the port."""
-    async with asyncio.timeout(20):
-        while True:
-            found = await port(stage, port_id)
-            if all(getattr(found, name) == value for name, value in wanted.items()):
-                return
-            await asyncio.sleep(0.1)
-
-
-def steps_of(stage: Stage, marker: str) -> list[str]:
-    """What was done to it, in order."""
-    return [each.step for each in stage.site.tap.of(CHASSIS.effect, stage.name) if each.marker == marker]
-
-
-async def until_steps(stage: Stage, marker: str, *wanted: str) -> None:
-    """Until these are the last things that were done to it."""
-    async with asyncio.timeout(20):
-        while steps_of(stage, marker)[-len(wanted) :] != list(wanted):
-            await asyncio.sleep(0.1)
-
-
-async def floating_ip(stage: Stage, port_id: str) -> str:
-    """A floating IP on the port."""
-
-    def make(c: Any) -> str:
-        public = c.network.find_network("public")
-        made = c.network.create_ip(floating_network_id=public.id, project_id=stage.project, port_id=port_id)
-        return str(made.id)
-
-    return await stage.cloud(make)
-
-
-async def port_of(stage: Stage, floating_ip_id: str) -> str | None:
-    found = await stage.cloud(lambda c: c.network.get_ip(floating_ip_id))
-    return str(found.port_id) if found.port_id else None
-
-
-async def is_isolated(stage: Stage) -> IsolationShown:
-    """The answer, once the verdict is that nothing undeclared passes."""
-    async with asyncio.timeout(20):
-        while True:
-            shown = await stage.site.ask(ShowIsolation(of=stage.name))
-            assert isinstance(shown, IsolationShown)
-            if shown.workspaces[0].verdict == "isolated":
-                return shown
-            await asyncio.sleep(0.2)
 
 
 async def test_a_role_is_cut_off_with_its_evidence_kept_and_given_back_by_two_l27_i8(stage: Stage) -> None:
@@ -281,43 +205,6 @@ async def test_a_node_that_comes_later_is_in_quarantine_too(stage: Stage) -> Non
     assert steps_of(stage, born) == []
 
 
-async def test_two_quarantines_of_one_port_are_released_one_by_one(stage: Stage) -> None:
-    await stage.service(scan_seconds=NEVER, quarantine_down_seconds=0.0)
-    groups, ports = await stage.standing()
-    role, node = await ordered(stage, role="login"), await ordered(stage, node=f"{stage.name}-login-0")
-    await released(stage, role.quarantine_id)
-    assert (await port(stage, ports["login-0"])).security_group_ids == [node.group_id]
-    await released(stage, node.quarantine_id)
-    await until_port(stage, ports["login-0"], security_group_ids=[groups["login"]], is_admin_state_up=True)
-    assert not stage.site.tap.of(DriftDetected)
-
-
-@pytest.mark.parametrize("generation", [None, 2])
-async def test_a_release_at_another_generation_is_refused_i8(stage: Stage, generation: int | None) -> None:
-    await stage.service(scan_seconds=NEVER)
-    _, ports = await stage.standing()
-    told = await ordered(stage)
-    command_id, digest = await asked_to_release(stage, told.quarantine_id, generation)
-    await approved(stage, command_id, digest)
-    refused = await stage.site.tap.until(CHASSIS.rejected, where=lambda event: event.command_id == command_id)
-    assert "generation" in refused.problems[0].reason
-    assert (await port(stage, ports["login-0"])).security_group_ids == [told.group_id]
-
-
-async def test_what_can_not_be_given_back_is_said(stage: Stage) -> None:
-    await stage.service(scan_seconds=NEVER)
-    _, ports = await stage.standing()
-    gone, elsewhere = await floating_ip(stage, ports["login-0"]), await floating_ip(stage, ports["compute-0"])
-    told = await ordered(stage)
-    assert told.floating_ips == 2
-    other = await stage.cloud(lambda c: c.network.create_port(network_id=stage.network, project_id=stage.project))
-    del other
-    await stage.cloud(lambda c: c.network.delete_ip(gone))
-    ended = await released(stage, told.quarantine_id)
-    assert [word for text in ended.not_restored for word in text.split() if word == "gone"] == ["gone"]
-    assert await port_of(stage, elsewhere) == ports["compute-0"]
-
-
 @pytest.mark.parametrize("scope", [{"role": "storage"}, {"node": "elsewhere-login-0"}])
 async def test_what_is_not_there_is_not_quarantined(stage: Stage, scope: dict[str, str]) -> None:
     await stage.service(scan_seconds=NEVER)
@@ -338,19 +225,3 @@ async def test_an_observing_service_takes_no_such_order(stage: Stage) -> None:
     command_id = await stage.site.command(QuarantineWorkspace(workspace=stage.name, reason="a test"), "sam")
     refused = await stage.site.tap.until(CHASSIS.rejected, where=lambda event: event.command_id == command_id)
     assert "observes" in refused.problems[0].reason
-
-
-async def test_a_workspace_that_is_deleted_ends_its_quarantine(stage: Stage) -> None:
-    await stage.service(scan_seconds=NEVER)
-    await stage.standing()
-    told = await ordered(stage)
-    await stage.delete()
-    async with asyncio.timeout(20):
-        while True:
-            listed = await stage.site.ask(ListQuarantines(of=stage.name, ended=True))
-            assert isinstance(listed, QuarantinesListed)
-            if listed.quarantines[0].state == "released":
-                break
-            await asyncio.sleep(0.2)
-    left = await stage.cloud(lambda c: [each.id for each in c.network.security_groups()])
-    assert told.group_id not in left

@@ -16,8 +16,8 @@ from contracts.network_policy import (
     WorkspaceQuarantined,
     WorkspaceReleased,
 )
+from tests.network_policy.quarantines import approved, asked_to_release, floating_ip, port, port_of
 from tests.network_policy.stage import Stage
-from tests.network_policy.test_quarantine import approved, asked_to_release, floating_ip, port, port_of
 from twin.testing import RunningTwin
 
 NEVER = 3600.0

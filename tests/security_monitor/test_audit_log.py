@@ -16,7 +16,7 @@ from shared.db import LOST, Connection, Pool, close, open_pool, transaction
 from shared.migrate import migrate
 from shared.notifications import seal
 from tests.shared.recording import notification, recorded, wrapped
-from tests.shared.test_firehose import until
+from tests.waiting import until
 
 NOW = datetime.now(UTC)
 FAILURES: tuple[type[BaseException], ...] = (*LOST, asyncpg.PostgresError)

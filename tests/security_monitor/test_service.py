@@ -31,7 +31,7 @@ from shared.notifications import Raw
 from shared.service import Service
 from shared.testing import Site
 from tests.shared.recording import notification, recorded, wrapped
-from tests.shared.test_firehose import until
+from tests.waiting import until
 
 POLICY: dict[str, Any] = dict(PolicyEnforced.example)
 PROJECT = str(POLICY["project_id"])
