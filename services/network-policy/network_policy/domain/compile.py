@@ -15,7 +15,7 @@ from contracts.site import Site
 from contracts.workspace import KUBERNETES_API_PORT, Flow, NodeRole, Workspace
 from contracts.zones import forbidden
 from network_policy.domain.boot import boot_rules, ethertypes, reply
-from network_policy.domain.least import covers, least
+from network_policy.domain.hygiene.joining import covers, joined
 from network_policy.domain.rule import (
     ICMP,
     ICMPV6,
@@ -78,7 +78,7 @@ def compile_policy(document: Workspace, site: Site) -> Policy:
     stateless = frozenset(role.name for role in document.roles if role.stateless)
     for name in stateless:
         declared[name] += [answer for rule in declared[name] if (answer := reply(rule)) is not None]
-    rules = {name: frozenset(least([*boot[name], *found])) for name, found in declared.items()}
+    rules = {name: frozenset(joined([*boot[name], *found])) for name, found in declared.items()}
     return Policy(
         document.name,
         rules,

@@ -1,14 +1,19 @@
-"""Neighbouring rules made one, and covered ones dropped: not always the fewest, but quick for any number of rules."""
+"""The same packets with fewer rules: neighbours made one, covered ones dropped (row L12).
+
+Not always the fewest, as `minimise` finds them, but quick for any number of rules.
+"""
 
 from collections.abc import Iterable
 
 from network_policy.domain.hygiene.shape import ALL_KINDS, PROTOCOL_SPAN, Piece, piece_of, prefixes, rule_of
 from network_policy.domain.intervals import contains, normalise
-from network_policy.domain.rule import PORT_PROTOCOLS, WHOLE, Ethertype, Remote, Rule
+from network_policy.domain.rule import PORT_PROTOCOLS, WHOLE, Direction, Ethertype, Remote, Rule
+
+_Sided = tuple[Direction, Ethertype, Piece]
 
 
 def joined(rules: Iterable[Rule]) -> list[Rule]:
-    """Neighbouring ports and prefixes joined, covered rules dropped: what is left to do with very many rules."""
+    """Neighbouring ports and prefixes joined, covered rules dropped. Raises ValueError as `piece_of` does."""
     found = set(rules)
     while True:
         before = len(found)
@@ -17,18 +22,20 @@ def joined(rules: Iterable[Rule]) -> list[Rule]:
             for rule in found:
                 piece = piece_of(rule)
                 number = piece.kinds[0] // PROTOCOL_SPAN
-                key = (piece.far, number, piece.kinds == ALL_KINDS) if by_far else (piece.kinds,)
-                alike.setdefault(key, []).append(rule)
+                kind = (piece.far, number, piece.kinds == ALL_KINDS) if by_far else (piece.kinds,)
+                alike.setdefault((rule.direction, rule.ethertype, *kind), []).append(rule)
             for same in alike.values():
                 found = (found - set(same)) | set(_join(same, by_far=by_far))
         if len(found) == before:
             break
-    pieces = {piece_of(rule): rule for rule in sorted(found, key=Rule.key)}
-    return [
-        rule
-        for piece, rule in pieces.items()
-        if not any(_inside(piece, other, rule.ethertype) for other in pieces if other != piece)
-    ]
+    pieces = {(rule.direction, rule.ethertype, piece_of(rule)): rule for rule in sorted(found, key=Rule.key)}
+    return [rule for side, rule in pieces.items() if not any(_covers(other, side) for other in pieces if other != side)]
+
+
+def covers(outer: Rule, inner: Rule) -> bool:
+    """Whether every packet that `inner` permits is permitted by `outer` alone, whoever the members of groups are."""
+    one, other = ((rule.direction, rule.ethertype, piece_of(rule)) for rule in (outer, inner))
+    return _covers(one, other)
 
 
 def _join(rules: list[Rule], *, by_far: bool) -> Iterable[Rule]:
@@ -50,10 +57,10 @@ def _join(rules: list[Rule], *, by_far: bool) -> Iterable[Rule]:
     return [*kept, *(rule_of(direction, ethertype, Piece(prefix, pieces[0].kinds)) for prefix in joined)]
 
 
-def _inside(piece: Piece, other: Piece, ethertype: Ethertype) -> bool:
-    """Whether the other piece alone holds all of this one."""
-    if not contains((other.kinds,), (piece.kinds,)):
+def _covers(outer: _Sided, inner: _Sided) -> bool:
+    if outer[:2] != inner[:2] or not contains((outer[2].kinds,), (inner[2].kinds,)):
         return False
-    if isinstance(piece.far, Remote) or isinstance(other.far, Remote):
-        return other.far in (piece.far, WHOLE[ethertype])
-    return contains((other.far,), (piece.far,))
+    wide, narrow = outer[2].far, inner[2].far
+    if isinstance(wide, Remote) or isinstance(narrow, Remote):
+        return wide in (narrow, WHOLE[outer[1]])
+    return contains((wide,), (narrow,))
