@@ -1,5 +1,6 @@
 """What a service is to the application: a prefix, routes, its form of errors and its version headers."""
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from twin.core.errors import FAULT_KEYS, TITLES, ApiError
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from twin.cloud import Cloud
 
 
-class Service:
+class Service(ABC):
     """One OpenStack service of the twin."""
 
     name: str
@@ -29,16 +30,16 @@ class Service:
         """Whether the path needs no token: version discovery."""
         return request.path in ("", "/")
 
-    def negotiate(self, request: Request) -> None:
+    def negotiate(self, request: Request) -> None:  # noqa: B027  # most have no microversions
         """Reads the microversion asked for; ApiError 406 when it is not supported."""
 
     def version_headers(self, request: Request) -> dict[str, str]:
         """Headers of every reply, beside the request id."""
         return {"x-openstack-request-id": request.request_id}
 
+    @abstractmethod
     def render(self, error: ApiError, request: Request) -> Reply:
         """The error in the service's own form."""
-        raise NotImplementedError
 
     def unauthorized(self) -> Reply:
         """What keystonemiddleware answers without a good token."""

@@ -1,6 +1,7 @@
 """What Neutron's resources have in common: CRUD, bulk create, If-Match, tags, quotas, notifications."""
 
 import re
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from twin.core.caller import Caller
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 IF_MATCH = re.compile(r"^\s*revision_number\s*=\s*(\d+)\s*$")
 
 
-class Collection:
+class Collection(ABC):
     """One kind of resource. Subclasses make, change, check and drop rows."""
 
     singular: str
@@ -53,15 +54,15 @@ class Collection:
 
     # What a subclass says about its rows.
 
+    @abstractmethod
     def make(self, body: dict[str, Any], caller: Caller) -> Row:
         """A new row, added to the table, from a checked body."""
-        raise NotImplementedError
 
     def change(self, row: Row, body: dict[str, Any], caller: Caller) -> None:
         """Applies an update."""
         self.table.change(row, **body)
 
-    def check_delete(self, row: Row, caller: Caller) -> None:
+    def check_delete(self, row: Row, caller: Caller) -> None:  # noqa: B027  # most rows may go at any time
         """ApiError when the row is in use."""
 
     def drop(self, row: Row) -> None:
