@@ -40,7 +40,7 @@ WHERE next_attempt_at <= $3 ORDER BY aggregate
 _OPEN = """
 WITH ours AS MATERIALIZED (
     SELECT 1 FROM lane JOIN unnest($3::smallint[], $4::bigint[]) AS held (bucket, fence) USING (bucket, fence)
-    WHERE owner = $5 AND lease_until > $6 FOR SHARE OF lane)
+    WHERE owner = $5 AND lease_until > clock_timestamp() FOR SHARE OF lane)
 SELECT pending.source, pending.message_id, (SELECT count(*) FROM ours) AS lanes
 FROM unnest($1::text[], $2::uuid[]) AS given (source, message_id) CROSS JOIN LATERAL (
     SELECT source, message_id FROM inbox
@@ -144,9 +144,7 @@ class DecideLane(Generic[C]):
         keys = [row["source"] for row in rows], [row["message_id"] for row in rows]
         ended: list[tuple[str, Any, str]] = []
         async with runtime.works() as (connection, make):
-            opened = await connection.fetch(
-                _OPEN, *keys, list(fences), list(fences.values()), runtime.leases.replica, runtime.clock.now()
-            )
+            opened = await connection.fetch(_OPEN, *keys, list(fences), list(fences.values()), runtime.leases.replica)
             if opened and opened[0]["lanes"] < len(fences):
                 raise LeaseLost("a lane was taken by another replica")
             pending = {(row["source"], row["message_id"]) for row in opened}

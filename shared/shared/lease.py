@@ -9,12 +9,26 @@ from shared.errors import LeaseLost
 from shared.outbox import BUCKETS
 from shared.telemetry import logger
 
-_SEEN = "INSERT INTO replica (replica, seen_at) VALUES ($1, $2) ON CONFLICT (replica) DO UPDATE SET seen_at = $2"
-_ALIVE = "SELECT count(*) FROM replica WHERE seen_at > $1"
-_RENEW = "UPDATE lane SET lease_until = $2 WHERE owner = $1 AND lease_until > $3 RETURNING bucket, fence"
+# Time is the database's in all of these: clocks of replicas may differ, and one that is set right must not leave a lease
+# that lasts until the hour it was wrong about. What lasts longer than anybody leases was written before that clock went
+# back, and is over.
+_SEEN = """
+INSERT INTO replica (replica, seen_at) VALUES ($1, clock_timestamp())
+ON CONFLICT (replica) DO UPDATE SET seen_at = excluded.seen_at
+"""
+_ALIVE = """
+SELECT count(*) FROM replica
+WHERE seen_at > clock_timestamp() - 2 * $1::interval AND seen_at < clock_timestamp() + $1::interval
+"""
+_RENEW = """
+UPDATE lane SET lease_until = clock_timestamp() + $2::interval
+WHERE owner = $1 AND lease_until > clock_timestamp() RETURNING bucket, fence
+"""
 _TAKE = """
-UPDATE lane SET owner = $1, fence = fence + 1, lease_until = $2
-WHERE bucket IN (SELECT bucket FROM lane WHERE lease_until <= $3 ORDER BY bucket LIMIT $4 FOR UPDATE SKIP LOCKED)
+UPDATE lane SET owner = $1, fence = fence + 1, lease_until = clock_timestamp() + $2::interval
+WHERE bucket IN (SELECT bucket FROM lane
+                 WHERE lease_until <= clock_timestamp() OR lease_until > clock_timestamp() + 10 * $2::interval
+                 ORDER BY bucket LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING bucket, fence
 """
 _YIELD = """
@@ -22,7 +36,9 @@ UPDATE lane SET lease_until = '-infinity'
 WHERE bucket IN (SELECT bucket FROM lane WHERE owner = $1 ORDER BY bucket DESC LIMIT $2) AND owner = $1
 RETURNING bucket
 """
-_GUARD = "SELECT 1 FROM lane WHERE bucket = $1 AND owner = $2 AND fence = $3 AND lease_until > $4 FOR SHARE"
+_GUARD = """
+SELECT 1 FROM lane WHERE bucket = $1 AND owner = $2 AND fence = $3 AND lease_until > clock_timestamp() FOR SHARE
+"""
 
 
 class Leases:
@@ -44,17 +60,16 @@ class Leases:
 
     async def renew(self) -> None:
         """Renew what is held and take what is free, up to a fair share. Called three times a lease."""
-        now = self._clock.now()
         asked = self._clock.monotonic_seconds()
-        until = now + timedelta(seconds=self._lease_seconds)
+        lease = timedelta(seconds=self._lease_seconds)
         try:
             async with transaction(self._pool) as connection:
-                await connection.execute(_SEEN, self.replica, now)
-                alive: int = await connection.fetchval(_ALIVE, now - timedelta(seconds=2 * self._lease_seconds))
+                await connection.execute(_SEEN, self.replica)
+                alive: int = await connection.fetchval(_ALIVE, lease)
                 share = -(-BUCKETS // alive)
-                held = {row["bucket"]: row["fence"] for row in await connection.fetch(_RENEW, self.replica, until, now)}
+                held = {row["bucket"]: row["fence"] for row in await connection.fetch(_RENEW, self.replica, lease)}
                 if len(held) < share:
-                    taken = await connection.fetch(_TAKE, self.replica, until, now, share - len(held))
+                    taken = await connection.fetch(_TAKE, self.replica, lease, share - len(held))
                     held |= {row["bucket"]: row["fence"] for row in taken}
                 elif len(held) > share:
                     for row in await connection.fetch(_YIELD, self.replica, len(held) - share):
@@ -80,5 +95,5 @@ class Leases:
 
     async def guard(self, connection: Connection, bucket: int, fence: int) -> None:
         """Within a transaction: nobody can take this bucket before it commits. Raises LeaseLost if somebody has."""
-        if not await connection.fetchval(_GUARD, bucket, self.replica, fence, self._clock.now()):
+        if not await connection.fetchval(_GUARD, bucket, self.replica, fence):
             raise LeaseLost(f"bucket {bucket} is no longer leased with fence {fence}")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Generic
 
@@ -101,7 +101,7 @@ class ReconcileLane(Generic[C]):
     def __init__(self, runtime: Runtime[C]) -> None:
         self._runtime = runtime
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._timers_at = datetime.min.replace(tzinfo=UTC)
+        self._timers_at_monotonic = 0.0
 
     async def run(self) -> None:
         """Work, for ever; cancelled, it stops what has begun at its next await: it can be begun again anywhere."""
@@ -131,9 +131,9 @@ class ReconcileLane(Generic[C]):
         held = [bucket for bucket in self._runtime.leases.held if self._runtime.leases.holds(bucket) is not None]
         free = self._runtime.work_concurrency - len(self._busy)
         try:
-            if 0 in held and now >= self._timers_at:
+            if 0 in held and self._runtime.clock.monotonic_seconds() >= self._timers_at_monotonic:
                 await self._run_timers(now)
-                self._timers_at = now + timedelta(seconds=POLL_SECONDS)
+                self._timers_at_monotonic = self._runtime.clock.monotonic_seconds() + POLL_SECONDS
             if free <= 0 or self._runtime.handlers.reconciler is None:
                 return POLL_SECONDS
             rows = await self._runtime.pool.fetch(_DUE, held, now, list(self._busy), free)

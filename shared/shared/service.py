@@ -27,6 +27,7 @@ from shared.outbox import Identity
 from shared.reconcile import ReconcileLane
 from shared.relay import Relay
 from shared.runtime import Runtime
+from shared.set_right import ClockWatch, bring_forward
 from shared.settings import ServiceSettings
 from shared.signing import Keyring, Signer
 from shared.telemetry import configure_logging, configure_tracing, logger
@@ -76,6 +77,8 @@ class Service(Generic[C]):
         self.firehose = self._open_firehose(runtime)
         self.health = HealthServer(settings.http_host, settings.http_port, self.readiness)
         await leases.renew()
+        self._watch = ClockWatch(self.clock)
+        await bring_forward(runtime, self._watch)
         metrics.SCAN_SECONDS.set(settings.scan_seconds * LONGEST_PERIOD)
         parts: list[tuple[str, Coroutine[Any, Any, None]]] = [
             ("leases", self._renew(leases)),
@@ -119,6 +122,7 @@ class Service(Generic[C]):
             await self.clock.sleep(self.settings.lane_lease_seconds / 3)
             before = set(leases.held)
             await leases.renew()
+            await bring_forward(self.runtime, self._watch)
             if set(leases.held) - before:
                 self.runtime.wakes.all()
 
