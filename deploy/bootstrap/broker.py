@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -126,6 +127,14 @@ class PrivateBroker:
         """SIGCONT, after a pause."""
         if node := self.process():
             node.send(signal.SIGCONT)
+
+    def control(self, *arguments: str) -> str:
+        """One command of rabbitmqctl, for what the management API can't do; what it prints. Raises CalledProcessError."""
+        program = self.binaries.server.with_name("rabbitmqctl")
+        done = subprocess.run(
+            [program, "--quiet", *arguments], env=self._environment(), capture_output=True, text=True, check=True
+        )
+        return done.stdout
 
     def wipe(self) -> None:
         """kill -9, lose all data, and start again with users, vhosts and grants only."""

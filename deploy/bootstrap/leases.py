@@ -123,6 +123,10 @@ class PrivateBrokerLease(BrokerLease):
         """kill -9, lose all data, start again with users, vhosts and grants only."""
         await asyncio.to_thread(self.node.wipe)
 
+    async def control(self, *arguments: str) -> str:
+        """One command of rabbitmqctl; what it prints."""
+        return await asyncio.to_thread(self.node.control, *arguments)
+
     def pause(self) -> None:
         """SIGSTOP: connections stay, nothing answers."""
         self.node.pause()

@@ -221,11 +221,12 @@ class Site:
         handlers: Handlers[Any],
         make_context: Callable[[Any, Any], Awaitable[Any]],
         settings_class: type[ServiceSettings] = ServiceSettings,
+        clock: Clock | None = None,
         **more: Any,
     ) -> Service[Any]:
-        """Start a service in this process; returns when it consumes."""
+        """Start a service in this process, with a clock of its own where one is given; returns when it consumes."""
         settings = settings_class(**self.settings(handlers.service, **more))
-        service: Service[Any] = Service(settings, handlers, make_context, self.clock, self.ids)
+        service: Service[Any] = Service(settings, handlers, make_context, clock or self.clock, self.ids)
         await service.start()
         self._services.append(service)
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -235,8 +236,12 @@ class Site:
 
     async def stop(self, service: Service[Any]) -> None:
         """Stop one that `start` started."""
-        self._services.remove(service)
+        self.forget(service)
         await service.stop()
+
+    def forget(self, service: Service[Any]) -> None:
+        """It is not to be stopped at the end, as it has ended otherwise."""
+        self._services.remove(service)
 
     def command_envelope(self, message: Command | Query, holder: str, **fields: Any) -> CommandEnvelope:
         """The envelope of a command or query of `holder`."""
