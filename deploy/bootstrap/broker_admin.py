@@ -60,10 +60,6 @@ class BrokerAdmin:
         """Add users, vhosts and grants."""
         self.request("POST", "/definitions", definitions)
 
-    def create_vhost(self, vhost: str) -> None:
-        """Make an empty vhost."""
-        self.request("PUT", f"/vhosts/{quote(vhost, safe='')}", {})
-
     def delete_vhost(self, vhost: str) -> None:
         """Delete a vhost with all in it; its connections are closed. One that is not there is fine."""
         self._delete(f"/vhosts/{quote(vhost, safe='')}")

@@ -138,7 +138,6 @@ class Application:
             caller,
             request_id=request.request_id,
             global_request_id=given if GLOBAL_ID.match(given) else None,
-            user_agent=request.headers.get("user-agent", ""),
         )
 
 

@@ -26,7 +26,6 @@ Generation = Annotated[
         "--expect-generation", min=0, help="Refuse unless the workspace stands at this generation (a plan names it)."
     ),
 ]
-EXPIRED_HELP = "docs/exit-codes.md lists the exit codes."
 
 
 def complete_workspace(incomplete: str) -> list[str]:

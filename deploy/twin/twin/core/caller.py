@@ -19,7 +19,6 @@ class Caller:
     request_id: str = ""
     global_request_id: str | None = None
     remote_address: str = "127.0.0.1"
-    user_agent: str = ""
 
     @property
     def is_admin(self) -> bool:

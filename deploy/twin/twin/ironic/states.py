@@ -38,7 +38,6 @@ VERBS = {
     "rescue": Verb(("active",), "rescue", "rescuing", "rescue"),
     "unrescue": Verb(("rescue",), "unrescue", "unrescuing", "active"),
 }
-STEADY = frozenset(("enroll", "manageable", "available", "active", "rescue", "error"))
 POWER = {
     "power on": "power on",
     "power off": "power off",

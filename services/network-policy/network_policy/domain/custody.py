@@ -11,7 +11,6 @@ from network_policy.domain.confinement import Scope
 from network_policy.domain.drift import Nodes, declared_role_of, is_node_port
 from network_policy.domain.world import Port
 
-SUBPORT_OWNER = "trunk:subport"
 FILTERED_VNIC_TYPES = ("normal", "vhost-user", "vdpa")
 """Kinds of port whose packets pass where groups are enforced; a direct or bare-metal port is cut only by being down."""
 

@@ -51,7 +51,6 @@ class Delta:
 class _Comparison:
     before: Reachability
     after: Reachability
-    name_of: Mapping[str, str]
     found: list[Packets] = field(default_factory=list)
     port_ids: set[str] = field(default_factory=set)
 
@@ -136,7 +135,7 @@ def delta(before: World, after: World, roles: Mapping[str, str], project_id: str
     Ports are compared one for all that are alike: in the same groups of both worlds, on the same network, and in the same
     prefixes of all rules.
     """
-    comparison = _Comparison(Reachability(before), Reachability(after), roles)
+    comparison = _Comparison(Reachability(before), Reachability(after))
     alike = list(_alike(before, after, roles, project_id))
     for ethertype in ETHERTYPES:
         for one in alike:

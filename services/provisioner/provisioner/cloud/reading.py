@@ -53,7 +53,7 @@ class Reading:
         found = await self._cloud.call(lambda c: _project(c, self._domain, workspace, project, project_id))
         owner = project_id or (found.id if found else None)
         if owner is None:
-            return Observed(is_read=False)
+            return Observed()
         mark = names.mark(workspace)
         networks, subnets, routers, ports, limits, is_granted = await asyncio.gather(
             self._cloud.call(lambda c: _networks(c, owner, mark)),

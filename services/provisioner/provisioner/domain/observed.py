@@ -90,8 +90,6 @@ class Observed:
     """Limits by service; a service that was not asked is missing."""
     is_granted: bool = False
     """The service's own user has its role in the project."""
-    is_read: bool = True
-    """False: only the project was read, because there is nothing else to ask for."""
 
     def server(self, name: str, known_id: str | None = None) -> SeenServer | None:
         """The server that bears that name: the recorded one if it is there, else the first by id."""

@@ -127,7 +127,6 @@ class Inventory:
     port_facts: Mapping[str, PortFacts] = field(default_factory=dict)
     unclear_rules: Mapping[str, str] = field(default_factory=dict)
     """Why a rule can't be taken at its word, by id."""
-    rule_owners: Mapping[str, str] = field(default_factory=dict)
     trunks: tuple[Trunk, ...] = ()
     agents: tuple[Agent, ...] = ()
     default_rules: tuple[DefaultRule, ...] = ()
