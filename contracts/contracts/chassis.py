@@ -22,6 +22,16 @@ from contracts.envelope import (
     OutboxHead,
     ResendEvents,
 )
+from contracts.parked import (
+    DropParked,
+    ListParked,
+    ListRefused,
+    ParkedDropped,
+    ParkedListed,
+    ParkedReplayed,
+    RefusedListed,
+    ReplayParked,
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,14 @@ class ChassisMessages:
     deny: type[DenyCommand]
     approvals_listed: type[ApprovalsListed]
     list_approvals: type[ListApprovals]
+    replay: type[ReplayParked]
+    drop: type[DropParked]
+    replayed: type[ParkedReplayed]
+    dropped: type[ParkedDropped]
+    parked_listed: type[ParkedListed]
+    list_parked: type[ListParked]
+    refused_listed: type[RefusedListed]
+    list_refused: type[ListRefused]
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         return iter(vars(self).values())
@@ -64,6 +82,14 @@ SUFFIXES: dict[str, tuple[type[Message], str]] = {
     "deny": (DenyCommand, "command.deny"),
     "approvals_listed": (ApprovalsListed, "approvals.listed"),
     "list_approvals": (ListApprovals, "approvals.list"),
+    "replay": (ReplayParked, "message.replay"),
+    "drop": (DropParked, "message.drop"),
+    "replayed": (ParkedReplayed, "message.replayed"),
+    "dropped": (ParkedDropped, "message.dropped"),
+    "parked_listed": (ParkedListed, "parked.listed"),
+    "list_parked": (ListParked, "parked.list"),
+    "refused_listed": (RefusedListed, "refused.listed"),
+    "list_refused": (ListRefused, "refused.list"),
 }
 
 
@@ -75,5 +101,10 @@ def chassis_messages(owner: str) -> ChassisMessages:
         )
         for name, (parent, suffix) in SUFFIXES.items()
     }
-    made["list_approvals"].answer = made["approvals_listed"]  # type: ignore[attr-defined]
+    for query, answer in (
+        ("list_approvals", "approvals_listed"),
+        ("list_parked", "parked_listed"),
+        ("list_refused", "refused_listed"),
+    ):
+        made[query].answer = made[answer]  # type: ignore[attr-defined]
     return ChassisMessages(**made)

@@ -2,16 +2,21 @@
 
 import json
 import os
+import socket
 import sys
 import time
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
+
+import yaml
 
 from bootstrap.console import Lacking
 from bootstrap.places import CHECKOUT
 from bootstrap.processes import Process, spawn
 
 START_SECONDS = 30.0
+CONNECT_SECONDS = 3.0
 
 
 class CloudAccess(Protocol):
@@ -75,4 +80,25 @@ class Lab:
             raise Lacking(f"the lab's clouds.yaml is not at {clouds}: `make lab-up`")
         self.clouds_path = Path(clouds)
         self.bus_url = bus
+        for what, url in (("Keystone", _keystone_url(self.clouds_path)), ("RabbitMQ", bus)):
+            if trouble := _not_listening(url):
+                raise Lacking(f"the lab is not up: its {what} does not answer ({trouble}); start it with `make lab-up`")
         self.words = f"the real OpenStack of {json.dumps(str(self.clouds_path))}"
+
+
+def _keystone_url(clouds_path: Path) -> str:
+    """Where the lab's administrator logs in. Raises Lacking."""
+    try:
+        return str(yaml.safe_load(clouds_path.read_text())["clouds"]["lab"]["auth"]["auth_url"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        raise Lacking(f"{clouds_path} has no cloud 'lab' with an auth_url: `make lab-up` writes it") from None
+
+
+def _not_listening(url: str) -> str:
+    """Why nobody answers at that address; empty when somebody does."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((str(parts.hostname), int(parts.port or 0)), CONNECT_SECONDS):
+            return ""
+    except OSError as error:
+        return f"{parts.hostname}:{parts.port}: {error.strerror or error}"

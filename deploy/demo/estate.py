@@ -34,6 +34,10 @@ KEPT_RUNS = 5
 READY_SECONDS = 45.0
 STOP_SECONDS = 12.0
 LOG_TAIL_LINES = 25
+STATE = "state.json"
+"""In a run's folder while something of it is there: what has to be ended, and whether it was to be kept."""
+RUNNER = "runner"
+"""Beside it: the process of the demo itself."""
 
 
 class ServiceEnded(Exception):
@@ -53,6 +57,8 @@ def new_folder() -> Path:
     folder = RUNS / f"{os.getpid()}-{secrets.token_hex(3)}"
     for part in ("logs", "keys", "siem"):
         (folder / part).mkdir(parents=True)
+    if own := Process.of(os.getpid()):
+        own.write(folder / RUNNER)
     latest = RUNS / "latest"
     latest.unlink(missing_ok=True)
     latest.symlink_to(folder.name)
@@ -62,8 +68,9 @@ def new_folder() -> Path:
 class Estate:
     """Everything of one run. `close` ends what was started, and nothing else."""
 
-    def __init__(self, folder: Path, console: Console, site_path: Path) -> None:
+    def __init__(self, folder: Path, console: Console, site_path: Path, workspace: str) -> None:
         self.folder = folder
+        self._workspace = workspace
         self._console = console
         self._site_path = site_path
         self._opening: asyncio.Future[Backing] | None = None
@@ -123,6 +130,7 @@ class Estate:
 
     async def open(self, cloud_name: str) -> None:
         """Broker, database, keys and cloud. Raises Lacking."""
+        lab = await asyncio.to_thread(Lab) if cloud_name == "lab" else None
         self._console.step("looking for a RabbitMQ and a PostgreSQL")
         # Kept apart, so that an interrupted run ends what the thread had begun to start.
         self._opening = asyncio.ensure_future(asyncio.to_thread(open_backing, "demo", self._console))
@@ -132,16 +140,17 @@ class Estate:
         await self._broker.create()
         self._database = DatabaseLease(self._backing.database, name.replace("-", "_"))
         await self._database.create()
+        (self.folder / STATE).write_text(json.dumps(self._state()))
         self._console.step("users, grants, a database with a role and a schema for each service")
         self._make_keys()
         self._console.step("Ed25519 keys of the services and the operator, and their keyring")
-        if cloud_name == "twin":
+        if lab is None:
             log_path = self.log_path("twin")
             twin = Twin(self.folder, log_path, self._broker.openstack_url)
             self._keep("twin", await asyncio.to_thread(twin.start))
             self.cloud = twin
         else:
-            self.cloud = Lab()
+            self.cloud = lab
         self._console.step(f"the cloud: {self.cloud.words}")
 
     def _make_keys(self) -> None:
@@ -242,7 +251,7 @@ class Estate:
     async def close(self, *, keep_running: bool = False) -> None:
         """End the services, the twin, and what was started for the broker and the database; logs and SIEM's file stay."""
         if keep_running:
-            (self.folder / "kept.json").write_text(json.dumps(self._kept()))
+            (self.folder / STATE).write_text(json.dumps({**self._state(), "kept": True}))
             return
         if self._backing is None and self._opening is not None:
             with suppress(Lacking):
@@ -257,10 +266,11 @@ class Estate:
                 await self._broker.drop()
         if self._backing is not None:
             await asyncio.to_thread(self._backing.close)
-        (self.folder / "tresor.yaml").unlink(missing_ok=True)
+        for name in (STATE, RUNNER, "tresor.yaml"):
+            (self.folder / name).unlink(missing_ok=True)
         shutil.rmtree(self.folder / "keys", ignore_errors=True)
 
-    def _kept(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         own = self._backing.own if self._backing else None
         assert self._broker is not None
         assert self._database is not None
@@ -271,6 +281,8 @@ class Estate:
             ),
             "vhosts": [self._broker.vhost, self._broker.openstack_vhost],
             "database": self._database.name,
+            "workspace": self._workspace if self.cloud is not None and not self.cloud.is_ours else "",
+            "kept": False,
         }
 
 

@@ -81,7 +81,7 @@ async def demo(chosen: argparse.Namespace, console: Console) -> int:
     """All of it. Returns the exit code; cleans up whatever happens."""
     site = load_site(chosen.site)
     document = document_of(chosen, site)
-    estate = Estate(new_folder(), console, chosen.site)
+    estate = Estate(new_folder(), console, chosen.site, document.name)
     story = Story(estate, console, document, site)
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -67,7 +67,7 @@ async def must_wait(row: Any, kind: type[Message], keyring: Keyring, executeby: 
     if not issubclass(kind, Command) or not kind.approvals:
         return False
     keyring.refresh()
-    if not _is_good(keyring, row["holder"], kind.roles, row["aggregate"], work.now):
+    if not is_good(keyring, row["holder"], kind.roles, row["aggregate"], work.now):
         raise Rejected(f"the key of {row['holder']} is no longer good for {kind.type}")
     approvers = await _approvers(row, kind, keyring, work)
     if len(approvers) >= kind.approvals:
@@ -95,11 +95,12 @@ async def _approvers(row: Any, kind: type[Command], keyring: Keyring, work: Work
     return tuple(
         each["approver"]
         for each in found
-        if _is_good(keyring, each["approver"], kind.approver_roles, row["aggregate"], work.now)
+        if is_good(keyring, each["approver"], kind.approver_roles, row["aggregate"], work.now)
     )
 
 
-def _is_good(keyring: Keyring, holder: str, roles: Iterable[Role], workspace: str, now: datetime) -> bool:
+def is_good(keyring: Keyring, holder: str, roles: Iterable[Role], workspace: str, now: datetime) -> bool:
+    """Whether the holder has a key that is good now, for that workspace and one of these roles."""
     return any(
         key.holder == holder
         and key.not_before <= now <= key.not_after

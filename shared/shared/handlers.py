@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from contracts.chassis import ChassisMessages
 from contracts.envelope import Answer, Command, Event, Message, Query
-from shared import approvals
+from shared import approvals, parked
 from shared.clock import Clock, Ids
 from shared.work import C, Work
 
@@ -102,6 +102,7 @@ class Handlers(Generic[C]):
         self.reconciler: ReconcileHandler[C] | None = None
         self.every_event: MessageHandler[C] | None = None
         self.notification_sink: NotificationSink[C] | None = None
+        parked.take_part(self)
 
     def on(self, message: type[M]) -> Callable[[Callable[[M, Work[C]], Awaitable[None]]], MessageHandler[C]]:
         """Handle an event of any service, or a command of our own, in one transaction."""

@@ -53,7 +53,10 @@ WHERE source = $1 AND message_id = $2 AND state = 'pending'
 _FAILED = """
 UPDATE inbox SET attempts = attempts + 1, next_attempt_at = $3, error = $4 WHERE source = $1 AND message_id = $2
 """
-_PARKED = "UPDATE inbox SET state = 'parked', finished_at = $3, error = $4 WHERE source = $1 AND message_id = $2"
+_PARKED = """
+UPDATE inbox SET state = 'parked', attempts = attempts + 1, finished_at = $3, error = $4
+WHERE source = $1 AND message_id = $2
+"""
 
 
 class DecideLane(Generic[C]):

@@ -18,7 +18,7 @@ from contracts.envelope import (
 )
 from shared.clock import Clock, Ids
 from shared.db import Connection
-from shared.signing import Signer
+from shared.signing import Keyring, Signer
 
 BUCKETS = 64
 COMMAND_LIFETIME = timedelta(minutes=5)
@@ -48,13 +48,14 @@ def stream_of(message: Message) -> str:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a service is on the bus: its name, its own messages, its signature."""
+    """Who a service is on the bus: its name, its own messages, its signature, and whom it believes."""
 
     service: str
     messages: ChassisMessages
     signer: Signer
     clock: Clock
     ids: Ids
+    keyring: Keyring
 
     @property
     def source(self) -> str:

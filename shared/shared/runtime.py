@@ -51,7 +51,6 @@ class Runtime(Generic[C]):
     handlers: Handlers[C]
     context: C
     leases: Leases
-    keyring: Keyring
     work_concurrency: int
     wakes: Wakes = field(default_factory=Wakes)
     urgent: Urgent[C] = field(init=False)
@@ -62,6 +61,10 @@ class Runtime(Generic[C]):
     @property
     def clock(self) -> Clock:
         return self.identity.clock
+
+    @property
+    def keyring(self) -> Keyring:
+        return self.identity.keyring
 
     @asynccontextmanager
     async def works(self) -> AsyncIterator[tuple[Connection, MakeWork[C]]]:

@@ -63,12 +63,10 @@ class Service(Generic[C]):
         self.pool: Pool = await open_pool(settings.database_dsn.get_secret_value(), service, self.clock)
         applied = await migrate(self.pool, service)
         logger().info("service.migrated", applied=applied)
-        identity = Identity(service, self.handlers.chassis, signer, self.clock, self.ids)
+        identity = Identity(service, self.handlers.chassis, signer, self.clock, self.ids, keyring)
         leases = Leases(self.pool, self.replica, self.clock, settings.lane_lease_seconds)
         context = await self.make_context(settings, self.cloud)
-        runtime = self.runtime = Runtime(
-            identity, self.pool, self.handlers, context, leases, keyring, settings.work_concurrency
-        )
+        runtime = self.runtime = Runtime(identity, self.pool, self.handlers, context, leases, settings.work_concurrency)
         queues = service_queues(
             service, self.handlers.producers(), self.handlers.every_event is not None, bool(self.handlers.queries)
         )

@@ -47,11 +47,13 @@ from contracts.network_policy.ports import (
 )
 from contracts.network_policy.quarantine import (
     EvidenceKept,
+    EvidenceShown,
     ListQuarantines,
     Quarantine,
     QuarantinesListed,
     QuarantineWorkspace,
     ReleaseWorkspace,
+    ShowEvidence,
     WorkspaceQuarantined,
     WorkspaceReleased,
 )
@@ -86,6 +88,7 @@ __all__ = [
     "DuplicateResolved",
     "DuplicatesListed",
     "EvidenceKept",
+    "EvidenceShown",
     "GroupHygiene",
     "HistoryShown",
     "HygieneRemark",
@@ -124,6 +127,7 @@ __all__ = [
     "RuleDrift",
     "RuleOrigin",
     "RunPolicyTests",
+    "ShowEvidence",
     "ShowHistory",
     "ShowHygiene",
     "ShowIsolation",

@@ -212,6 +212,43 @@ class ListQuarantines(Query):
     example = {"of": WORKSPACE}
 
 
+class EvidenceShown(Answer):
+    """What stood before a quarantine changed anything, or a part of it; no part where nothing was kept yet."""
+
+    type = "network-policy.evidence.shown"
+
+    quarantine: Quarantine
+    part: Annotated[int, Field(ge=0, le=MAX_EVIDENCE_PARTS)]
+    parts: Annotated[int, Field(ge=0, le=MAX_EVIDENCE_PARTS)]
+    content: Annotated[str, StringConstraints(max_length=MAX_EVIDENCE_PART_CHARACTERS)]
+    """A piece of the snapshot; all of them one after the other have the SHA-256 that `quarantine.evidence` says."""
+
+    example = {
+        "quarantine": QuarantinesListed.example["quarantines"][0],
+        "part": 1,
+        "parts": 1,
+        "content": EvidenceKept.example["content"],
+    }
+
+
+class ShowEvidence(Query):
+    """The evidence that a quarantine keeps, a part at a time."""
+
+    type = "network-policy.evidence.show"
+    answer = EvidenceShown
+
+    of: Identifier
+    """The workspace."""
+    quarantine_id: MessageId
+    part: Annotated[int, Field(ge=1, le=MAX_EVIDENCE_PARTS)] = 1
+
+    @property
+    def aggregate(self) -> str:
+        return self.of
+
+    example = {"of": WORKSPACE, "quarantine_id": _QUARANTINE_ID}
+
+
 MESSAGES = (
     QuarantineWorkspace,
     ReleaseWorkspace,
@@ -220,4 +257,6 @@ MESSAGES = (
     WorkspaceReleased,
     ListQuarantines,
     QuarantinesListed,
+    ShowEvidence,
+    EvidenceShown,
 )

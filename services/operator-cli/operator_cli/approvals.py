@@ -1,7 +1,7 @@
 """`tresor approvals`, `approve`, `deny`: what waits for a second person, and that person's word on it."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from operator_cli.printing import Form, console, emit, say, table
 
 if TYPE_CHECKING:
     from contracts.approvals import WaitingCommand
+    from operator_cli.each_service import Asked
 
 JUDGE_SECONDS = 30.0
 CommandId = Annotated[str, typer.Argument(help="The waiting command's id.")]
@@ -18,10 +19,15 @@ CommandId = Annotated[str, typer.Argument(help="The waiting command's id.")]
 
 def approvals(output: Output = Form.TABLE, timeout: Timeout = None) -> None:
     """The commands that wait for another person's approval."""
-    found = _waiting(None, timeout)
-    if output is not Form.TABLE:
+    found, asked = _waiting(None, timeout)
+    if output is Form.TABLE:
+        _show(found)
+    else:
         emit(output, {"commands": [one.model_dump(mode="json") for one in found]})
-        return
+    asked.complain()
+
+
+def _show(found: "list[WaitingCommand]") -> None:
     rows = [
         (
             one.command_id,
@@ -57,47 +63,30 @@ def deny(
     _judge(_read(command_id, timeout), "deny", output, {"reason": reason}, timeout)
 
 
-def _owners() -> list[Any]:
-    """The services some of whose commands need approval."""
-    from contracts.catalog import OWNERS
-    from contracts.envelope import Command
-
-    return [
-        owner
-        for owner in OWNERS
-        if any(issubclass(message, Command) and message.approvals for message in owner.MESSAGES)
-    ]
-
-
-def _waiting(command_id: str | None, timeout: float | None) -> "list[WaitingCommand]":
-    """What waits at all services, oldest first. Raises Stop when a service does not answer."""
+def _waiting(command_id: str | None, timeout: float | None) -> "tuple[list[WaitingCommand], Asked]":
+    """What waits at all services, soonest to end first, and who was asked for it."""
     from pydantic import ValidationError
 
-    from operator_cli.session import opened, run
-
-    async def asking() -> "list[WaitingCommand]":
-        found: list[WaitingCommand] = []
-        async with opened() as session:
-            for owner in _owners():
-                query = owner.CHASSIS.list_approvals(command_id=command_id)
-                answer = await session.ask(query, owner.CHASSIS.approvals_listed, timeout)
-                found += answer.commands
-                if answer.truncated:
-                    say(f"{owner.OWNER} has more than these; it answers with a part of them only")
-        return sorted(found, key=lambda one: one.waits_until)
+    from operator_cli.each_service import ask_each
 
     try:
-        return run(asking())
+        asked = ask_each(lambda owner: owner.CHASSIS.list_approvals(command_id=command_id), timeout)
     except ValidationError:
         raise Stop(Exit.USAGE, f"'{command_id}' is no command's id", "`tresor approvals` lists them") from None
+    for name, answer in asked.answers.items():
+        if answer.truncated:
+            say(f"{name} has more than these; it answers with a part of them only")
+    found = [one for answer in asked.answers.values() for one in answer.commands]
+    return sorted(found, key=lambda one: one.waits_until), asked
 
 
 def _read(command_id: str, timeout: float | None) -> "WaitingCommand":
     """The waiting command, shown; its digest is taken from what is shown, not from what the service says it is."""
     import hashlib
 
-    found = _waiting(command_id, timeout)
+    found, asked = _waiting(command_id, timeout)
     if not found:
+        asked.complain()
         raise Stop(
             Exit.NEGATIVE, f"no command {command_id} waits for approval", "`tresor approvals` lists those that do"
         )
@@ -123,9 +112,10 @@ def _read(command_id: str, timeout: float | None) -> "WaitingCommand":
 def _judge(one: "WaitingCommand", name: str, output: Form, more: dict[str, str], timeout: float | None) -> None:
     from pydantic import ValidationError
 
+    from contracts.catalog import OWNERS
     from operator_cli.giving import end, give
 
-    owner = next(owner for owner in _owners() if one.command_type.startswith(f"{owner.OWNER}."))
+    owner = next(owner for owner in OWNERS if one.command_type.startswith(f"{owner.OWNER}."))
     kind = getattr(owner.CHASSIS, name)
     try:
         message = kind(workspace=one.subject, command_id=one.command_id, digest=one.digest, **more)

@@ -14,6 +14,7 @@ from operator_cli import (
     findings,
     isolation,
     keys,
+    parked,
     policy,
     ports,
     quarantine,
@@ -45,6 +46,7 @@ app.command("approve")(approvals.approve)
 app.command("deny")(approvals.deny)
 app.command("quarantine")(quarantine.quarantine)
 app.command("release")(quarantine.release)
+app.add_typer(parked.app, name="parked")
 app.add_typer(ports.app, name="ports")
 app.command("audit")(cloud_audit.audit)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CUT_SECONDS = 120.0
 RELEASE_SECONDS = 2000.0
 """Longer than a command waits for its approval."""
-LIST = "list"
+LIST, SHOW = "list", "show"
 
 RoleName = Annotated[str | None, typer.Option("--role", help="Only this role.")]
 NodeName = Annotated[str | None, typer.Option("--node", help="Only this node: its name, or its server's id.")]
@@ -25,7 +25,11 @@ WaitForCut = Annotated[
 
 
 def quarantine(
-    workspace: Annotated[str, typer.Argument(help="The workspace's name; `list` lists the quarantines.")],
+    workspace: Annotated[
+        str,
+        typer.Argument(help="The workspace's name; `list` lists the quarantines, `show` shows the evidence of one."),
+    ],
+    of: Annotated[str | None, typer.Argument(help="With `show`: a workspace's name, or a quarantine's id.")] = None,
     role: RoleName = None,
     node: NodeName = None,
     reason: Reason = "",
@@ -36,10 +40,17 @@ def quarantine(
 ) -> None:
     """Cut off a workspace, one of its roles, or one node: nothing in, nothing out, evidence kept first.
 
-    `tresor quarantine list` shows the quarantines.
+    `tresor quarantine list` shows the quarantines, `tresor quarantine show WORKSPACE|ID` the evidence that one keeps.
     """
     from operator_cli.giving import end, give
 
+    if of is not None:
+        if workspace != SHOW or role or node or reason:
+            raise Stop(Exit.USAGE, f"unexpected argument '{of}'", "`tresor quarantine show WORKSPACE` takes one")
+        from operator_cli.evidence import show_evidence
+
+        show_evidence(_one(of), output)
+        return
     if workspace == LIST and not (role or node or reason):
         _show(_ask(None, ended, timeout=None), output)
         return
@@ -89,6 +100,16 @@ def release(
     outcome = give(command, wait, timeout, output, one.generation)
     follow = f"it waits for another person, who runs: tresor approve {outcome.command_id}"
     end(outcome, output, workspace, follow=follow)
+
+
+def _one(of: str) -> "Quarantine":
+    """The newest quarantine of that workspace, or the one of that id. Raises Stop without one."""
+    found = [one for one in _ask(None, True, timeout=None) if of in (one.workspace, one.quarantine_id)]
+    if not found:
+        raise Stop(
+            Exit.NEGATIVE, f"there is no quarantine of '{of}'", "`tresor quarantine list --ended` shows those there are"
+        )
+    return found[0]
 
 
 def _ask(workspace: str | None, ended: bool, *, timeout: float | None) -> "list[Quarantine]":

@@ -18,6 +18,7 @@ from contracts.envelope import (
     OutboxHead,
     Problem,
 )
+from contracts.parked import ParkedDropped, ParkedReplayed
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,8 @@ _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
     EffectRecorded: _effect,
     InputRefused: lambda m: Sentence(f"input refused, {m.reason}: {m.detail}", good=False),
     MessageParked: lambda m: Sentence(f"{m.message_type} set aside after {m.attempts} attempts: {m.error}", good=False),
+    ParkedReplayed: lambda m: Sentence(f"{m.message_type} that was set aside is handled again, for {m.holder}"),
+    ParkedDropped: lambda m: Sentence(f"{m.message_type} that was set aside is dropped by {m.holder}"),
     provisioner.WorkspaceDeclared: lambda m: Sentence(f"generation {m.generation} declared, project {m.project_id}"),
     provisioner.NetworkReady: _networks,
     provisioner.Progressed: _progress,

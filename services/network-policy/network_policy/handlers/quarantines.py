@@ -1,9 +1,18 @@
 """The commands that begin and end a quarantine, and the list of them."""
 
 from contracts.envelope import CommandEnvelope, Problem
-from contracts.network_policy import ListQuarantines, QuarantinesListed, QuarantineWorkspace, ReleaseWorkspace
+from contracts.network_policy import (
+    EvidenceShown,
+    ListQuarantines,
+    QuarantinesListed,
+    QuarantineWorkspace,
+    ReleaseWorkspace,
+    ShowEvidence,
+)
+from contracts.network_policy.quarantine import MAX_EVIDENCE_PART_CHARACTERS
 from contracts.workspace import Workspace
 from network_policy import store
+from network_policy.domain.custody import parts
 from network_policy.domain.names import role_of_node
 from network_policy.handlers.context import Context, handlers
 from network_policy.store import Known
@@ -78,6 +87,27 @@ async def list_quarantines(query: ListQuarantines, tx: Work[Context]) -> Quarant
     """Those in force, or all."""
     found = await store.list_quarantines(tx.connection, query.of, ended=query.ended, limit=MAX_LISTED + 1)
     return QuarantinesListed(quarantines=tuple(found[:MAX_LISTED]), truncated=len(found) > MAX_LISTED)
+
+
+@handlers.answer(ShowEvidence)
+async def show_evidence(query: ShowEvidence, tx: Work[Context]) -> EvidenceShown:
+    """What stood before the quarantine changed anything, as it was kept."""
+    found = await store.evidence_of(tx.connection, query.of, query.quarantine_id)
+    if found is None:
+        raise Rejected(
+            Problem(
+                field="quarantine_id",
+                reason=f"{query.of} has no quarantine {query.quarantine_id}",
+                remedy="`tresor quarantine list --ended` shows those there are",
+            )
+        )
+    held, kept = found
+    if not kept:
+        return EvidenceShown(quarantine=held, part=0, parts=0, content="")
+    pieces = parts(kept, MAX_EVIDENCE_PART_CHARACTERS)
+    if query.part > len(pieces):
+        raise Rejected(Problem(field="part", reason=f"the evidence has {len(pieces)} parts"))
+    return EvidenceShown(quarantine=held, part=query.part, parts=len(pieces), content=pieces[query.part - 1])
 
 
 async def _known(workspace: str, tx: Work[Context]) -> Known:

@@ -253,7 +253,9 @@ async def order_release(
     )
 
 
-async def list_quarantines(connection: Connection, of: str | None, *, ended: bool, limit: int) -> list[Quarantine]:
+async def list_quarantines(
+    connection: Connection, of: str | None, *, ended: bool, limit: int | None
+) -> list[Quarantine]:
     """Of one workspace or all, newest first."""
     return [
         Quarantine(
@@ -274,3 +276,15 @@ async def list_quarantines(connection: Connection, of: str | None, *, ended: boo
         )
         for row in await connection.fetch(_LIST, of, ended, limit)
     ]
+
+
+async def evidence_of(connection: Connection, workspace: str, quarantine_id: str) -> tuple[Quarantine, str] | None:
+    """A quarantine of that workspace with what it keeps, which is empty before anything was kept; None without one."""
+    found = await list_quarantines(connection, workspace, ended=True, limit=None)
+    held = next((one for one in found if one.quarantine_id == quarantine_id), None)
+    if held is None:
+        return None
+    kept = await connection.fetchval(
+        "SELECT evidence FROM workspace_quarantine WHERE quarantine_id = $1", quarantine_id
+    )
+    return held, kept or ""

@@ -166,13 +166,15 @@ def _refused(envelope: Envelope, workspace: str) -> Finding:
 
 
 def _parked(envelope: Envelope, workspace: str) -> Finding:
+    service = envelope.source.removeprefix("tresor/")
     return finding_of(
         envelope,
         workspace,
         rule="message-parked",
         severity="medium",
-        title=f"{envelope.source.removeprefix('tresor/')} set a message aside: {envelope.data.get('message_type')}",
+        title=f"{service} set a message aside: {envelope.data.get('message_type')}",
         cause=f"after {envelope.data.get('attempts')} attempts: {envelope.data.get('error')}",
+        mend=f"tresor parked show {service} {said(envelope.data.get('message_id'))}",
     )
 
 
