@@ -4,18 +4,21 @@ Writes are never retried here: a write whose answer was lost is Unknown, and its
 """
 
 import asyncio
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.request import getproxies
 
 import openstack.config
 import openstack.exceptions as sdk
 from keystoneauth1 import exceptions as auth
 from keystoneauth1 import session as keystone_session
 from openstack.connection import Connection
+from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from shared import metrics
@@ -28,6 +31,9 @@ T = TypeVar("T")
 REQUEST_ID_HEADER = "X-OpenStack-Request-ID"
 LARGEST_RETRY_AFTER_SECONDS = 300.0
 MAX_PROJECT_CONNECTIONS = 256
+MAX_KEPT_CONNECTIONS = 32
+"""To one address: as many as there are threads, or each call beyond makes one of its own."""
+_AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 URGENT_THREADS = 6
 """Kept free for calls that can't wait until the listings in front of them are through."""
 _MIGHT_HAVE_HAPPENED = (502, 504)
@@ -38,6 +44,14 @@ _request = threading.local()
 
 class _Session(keystone_session.Session):
     """Carries the request id of the call being made, so that OpenStack's logs and notifications name it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # `requests` looks for proxies, authorities and a .netrc at each call, where there may be any.
+        self.session.trust_env = bool(getproxies()) or any(os.environ.get(name) for name in _AUTHORITIES)
+        for adapter in self.session.adapters.values():
+            if isinstance(adapter, HTTPAdapter):
+                adapter.init_poolmanager(DEFAULT_POOLSIZE, MAX_KEPT_CONNECTIONS)
 
     def request(self, *args: Any, **kwargs: Any) -> Any:
         request_id = getattr(_request, "request_id", None)

@@ -9,9 +9,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from contracts.chassis import ChassisMessages
 from contracts.envelope import Answer, Command, Event, Message, Query
+from contracts.openstack import Notification
 from shared import approvals, parked
 from shared.clock import Clock, Ids
-from shared.work import C, Work
+from shared.work import C, Call, Work
 
 M = TypeVar("M", bound=Event | Command)
 Q = TypeVar("Q", bound=Query)
@@ -19,8 +20,18 @@ Q = TypeVar("Q", bound=Query)
 MessageHandler = Callable[[Any, Work[C]], Awaitable[None]]
 QueryHandler = Callable[[Any, Work[C]], Awaitable[Answer]]
 NotificationHandler = Callable[[Any, Work[C]], Awaitable[None]]
+BatchHandler = Callable[[Sequence["Heard"], Work[C]], Awaitable[None]]
+TellsOf = Callable[[Notification, Call], bool]
 NotificationSink = Callable[[Sequence[Any], Work[C]], Awaitable[None]]
 TimerHandler = Callable[[Work[C]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """A notification of a batch. What is told of it is told below its span (`telemetry.below`)."""
+
+    notification: Notification
+    traceparent: str | None
 
 
 class Turn(Protocol[C]):
@@ -87,17 +98,18 @@ class Timer(Generic[C]):
 class Handlers(Generic[C]):
     """A service's handlers. `owner` is its module in `contracts`.
 
-    Without `hears_begun` no notification of what has only begun (`….start`) is handed on, without `hears_itself` none of
-    what this process called at once (`Work.call_at_once`): no transaction is made for them.
+    Without `hears_begun` no notification of what has only begun (`….start`) is handed on, nor any that `tells_of` finds to
+    tell of nothing but a call that this process made at once (`Work.call_at_once`): no transaction is made for them.
     """
 
-    def __init__(self, owner: ModuleType, *, hears_begun: bool = True, hears_itself: bool = True) -> None:
-        self.hears_begun, self.hears_itself = hears_begun, hears_itself
+    def __init__(self, owner: ModuleType, *, hears_begun: bool = True, tells_of: TellsOf | None = None) -> None:
+        self.hears_begun, self.tells_of = hears_begun, tells_of
         self.service: str = owner.OWNER
         self.chassis: ChassisMessages = owner.CHASSIS
         self.messages: dict[str, tuple[type[Message], MessageHandler[C]]] = {}
         self.queries: dict[str, tuple[type[Query], QueryHandler[C]]] = {}
         self.notifications: list[tuple[tuple[str, ...], NotificationHandler[C]]] = []
+        self.batches: list[tuple[tuple[str, ...], BatchHandler[C]]] = []
         self.timers: list[Timer[C]] = []
         self.reconciler: ReconcileHandler[C] | None = None
         self.every_event: MessageHandler[C] | None = None
@@ -143,6 +155,15 @@ class Handlers(Generic[C]):
 
         def register(handler: NotificationHandler[C]) -> NotificationHandler[C]:
             self.notifications.append((prefixes, handler))
+            return handler
+
+        return register
+
+    def notified_together(self, *prefixes: str) -> Callable[[BatchHandler[C]], BatchHandler[C]]:
+        """Hear those of a batch together, in their order, so that what belongs to all of them is asked for once."""
+
+        def register(handler: BatchHandler[C]) -> BatchHandler[C]:
+            self.batches.append((prefixes, handler))
             return handler
 
         return register

@@ -15,6 +15,7 @@ from opentelemetry.context import attach, detach
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
 
 from shared.errors import Configuration
@@ -102,8 +103,10 @@ class _JsonLines(SpanExporter):
 
 def configure_tracing(service: str, replica: str, traces_path: Path | None) -> TracerProvider:
     """Spans to a file of JSON lines, and to a collector when OTEL_EXPORTER_OTLP_ENDPOINT names one."""
+    is_exported = traces_path is not None or bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
     provider = TracerProvider(
-        resource=Resource.create({"service.name": f"tresor-{service}", "service.instance.id": replica})
+        sampler=ALWAYS_ON if is_exported else ALWAYS_OFF,  # unexported, a span is only the ids that events carry
+        resource=Resource.create({"service.name": f"tresor-{service}", "service.instance.id": replica}),
     )
     if traces_path is not None:
         provider.add_span_processor(BatchSpanProcessor(_JsonLines(traces_path), schedule_delay_millis=500))

@@ -18,10 +18,10 @@ from shared.errors import Unknown
 from shared.lease import Leases
 from shared.outbox import Identity, bucket_of
 from shared.telemetry import below, cleaned, logger, span
-from shared.work import AtOnce, C, Work
+from shared.work import AtOnce, C, Call, Settle, Settled, Work
 
 MAX_GROUP = 64
-GATHER_SECONDS = 0.04
+GATHER_SECONDS = 0.1
 """How long an outcome waits for others to be written down with it."""
 OWN_SECONDS = 60.0
 MAX_REMEMBERED_CALLS = 20_000
@@ -48,17 +48,17 @@ class Urgent(Generic[C]):
         self._calling: set[asyncio.Task[None]] = set()
         self._outcomes: list[_Outcome] = []
         self._settling: asyncio.Task[None] | None = None
-        self._made: OrderedDict[str, float] = OrderedDict()
+        self._made: OrderedDict[str, tuple[float, Call]] = OrderedDict()
 
-    def made(self, request_id: str | None) -> bool:
-        """Whether this process made the call of that request id, within the last minute."""
-        made_at = self._made.get(request_id or "")
-        return made_at is not None and self._identity.clock.monotonic_seconds() - made_at < OWN_SECONDS
+    def made(self, request_id: str | None) -> Call | None:
+        """The call of that request id, if this process made it within the last minute."""
+        made_at, call = self._made.get(request_id or "", (0.0, None))
+        return call if call and self._identity.clock.monotonic_seconds() - made_at < OWN_SECONDS else None
 
     def begin(self, calls: Iterable[AtOnce]) -> None:
         """Make the calls, each in a task of its own; returns at once."""
         for one in calls:
-            self._made[one.request_id] = self._identity.clock.monotonic_seconds()
+            self._made[one.request_id] = (self._identity.clock.monotonic_seconds(), one.call)
             if len(self._made) > MAX_REMEMBERED_CALLS:
                 self._made.popitem(last=False)
             task = asyncio.create_task(self._make(one))
@@ -77,16 +77,16 @@ class Urgent(Generic[C]):
         began = clock.monotonic_seconds()
         resource_id: str | None = None
         state, said = "done", ""
-        with span(f"effect {one.step}", one.traceparent, marker=one.marker, request_id=one.request_id):
+        with span(f"effect {one.call.step}", one.traceparent, marker=one.call.marker, request_id=one.request_id):
             try:
                 if self._leases.holds(bucket_of(one.key)) != one.fence:
                     state, said = "failed", "not made: the lease had ended"
                 else:
-                    resource_id = await one.call(one.request_id)
+                    resource_id = await one.call.make(one.request_id)
             except Exception as error:
                 state = "unknown" if isinstance(error, Unknown) else "failed"
                 said = cleaned(f"{type(error).__name__}: {error}")[:1000]
-        metrics.EFFECTS.labels(one.step, state).inc()
+        metrics.EFFECTS.labels(one.call.step, state).inc()
         self._outcomes.append(_Outcome(one, state, resource_id, said, clock.monotonic_seconds() - began))
         if self._settling is None or self._settling.done():
             self._settling = asyncio.create_task(self._settle())
@@ -113,13 +113,14 @@ class Urgent(Generic[C]):
     async def _write(self, group: list[_Outcome], work: Work[Any]) -> None:
         settled = [(each.one.intent_id, each.state, each.resource_id, each.error or None, work.now) for each in group]
         await work.connection.executemany(SETTLE, settled)
+        together: dict[Settle, list[Settled]] = {}
         for each in group:
             with below(each.one.traceparent):
                 work.emit(
                     self._identity.messages.effect(
                         workspace=each.one.key,
-                        step=each.one.step,
-                        marker=each.one.marker,
+                        step=each.one.call.step,
+                        marker=each.one.call.marker,
                         request_id=each.one.request_id,
                         outcome=each.state,
                         resource_id=each.resource_id,
@@ -127,4 +128,7 @@ class Urgent(Generic[C]):
                         duration_seconds=each.duration_seconds,
                     )
                 )
-                await each.one.settled(work, each.state == "done")
+            settled_one = Settled(each.one.about, each.state == "done", each.one.traceparent)
+            together.setdefault(each.one.settle, []).append(settled_one)
+        for settle, outcomes in together.items():
+            await settle(work, outcomes)

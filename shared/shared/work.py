@@ -45,17 +45,39 @@ RETURNING type, holder, aggregate, body
 
 
 @dataclass(frozen=True)
+class Call:
+    """What a call that changes the cloud does, and to which resource; `asked`: the values that it sets, if any."""
+
+    step: str
+    marker: str
+    make: Callable[[str], Awaitable[str | None]]
+    """Gets the request id to carry, returns the resource's id, if there is one."""
+    asked: Any = None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of one call; `about` is what it was given with. What is told of it is told below `traceparent`."""
+
+    about: Any
+    made: bool
+    traceparent: str | None
+
+
+Settle = Callable[["Work[Any]", Sequence[Settled]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
 class AtOnce:
     """A call that changes the cloud, decided in a transaction that tells of it, made when that has committed (I13)."""
 
     intent_id: str
     key: str
     fence: int
-    step: str
-    marker: str
+    call: Call
     request_id: str
-    call: Callable[[str], Awaitable[str | None]]
-    settled: Callable[["Work[Any]", bool], Awaitable[None]]
+    about: Any
+    settle: Settle
     traceparent: str | None
 
 
@@ -105,27 +127,21 @@ class Work(Generic[C]):
         before = self._marked.get(key)
         self._marked[key] = _Mark(min(due, before.due_at) if before else due, traceparent())
 
-    def call_at_once(
-        self,
-        key: str,
-        step: str,
-        marker: str,
-        call: Callable[[str], Awaitable[str | None]],
-        settled: Callable[["Work[Any]", bool], Awaitable[None]],
-    ) -> bool:
+    def may_call(self, key: str) -> bool:
+        """Whether this replica works on the key: else a call is for another one to make."""
+        return self.fence_of(bucket_of(key)) is not None
+
+    def call_at_once(self, key: str, call: Call, about: Any, settle: Settle) -> None:
         """Make a call that does once what it does twice as soon as this commits, ahead of any look at `key`.
 
-        `call` gets the request id to carry. `settled` is told, in the transaction that tells of the outcome, whether
-        it was made. False where another replica works on the key: then it is for that one to do. The key must be
-        marked as well, as this process may die before the call.
+        `settle` is told, in the transaction that tells of the outcomes, what became of all that it was given for.
+        `may_call` must hold, and the key be marked as well, as this process may die before the call.
         """
         fence = self.fence_of(bucket_of(key))
-        if fence is None:
-            return False
+        assert fence is not None
         self.at_once.append(
-            AtOnce(self.ids.uuid(), key, fence, step, marker, self.ids.request_id(), call, settled, traceparent())
+            AtOnce(self.ids.uuid(), key, fence, call, self.ids.request_id(), about, settle, traceparent())
         )
-        return True
 
     def hold(self) -> None:
         """The command being handled isn't finished by this transaction; a later one says applied, rejected or failed."""
@@ -173,7 +189,10 @@ class Work(Generic[C]):
         """Write which keys are to be looked at, and the calls that follow the commit."""
         if self.at_once:
             columns = zip(
-                *((one.intent_id, one.key, one.step, one.marker, one.request_id, one.fence) for one in self.at_once),
+                *(
+                    (one.intent_id, one.key, one.call.step, one.call.marker, one.request_id, one.fence)
+                    for one in self.at_once
+                ),
                 strict=True,
             )
             await self.connection.execute(_INTEND, *(list(column) for column in columns), self.now)

@@ -11,7 +11,7 @@ from contracts.network_policy import RuleDrift
 from contracts.policy_tests import PolicyTest
 from network_policy import store
 from network_policy.domain.world import GroupRule
-from network_policy.store import OpenDrift
+from network_policy.store import OpenDrift, OwnCall
 from network_policy.store.policy_tests import Standing, load_tests, save_tests
 from shared.clock import SystemClock
 from shared.db import Connection
@@ -136,9 +136,9 @@ async def test_an_own_call_is_known_by_its_request_id_for_a_while(connection: Co
         " VALUES (gen_random_uuid(), 'openhpc', 'rule.delete', 'r', 'req-ours', 1, 'done', $1)",
         NOW,
     )
-    assert await store.is_own(connection, ["req-ours"], NOW)
-    assert not await store.is_own(connection, ["req-theirs"], NOW)
-    assert not await store.is_own(connection, ["req-ours"], NOW + timedelta(hours=1))
+    ours = {"req-ours": OwnCall("rule.delete", "r", None)}
+    assert await store.own_calls(connection, ["req-ours", "req-theirs"], NOW) == ours
+    assert not await store.own_calls(connection, ["req-ours"], NOW + timedelta(hours=1))
 
 
 async def test_open_drift_survives_a_restart_word_for_word(connection: Connection) -> None:

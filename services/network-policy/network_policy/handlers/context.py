@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from contracts import network_policy
 from contracts.site import Site
 from network_policy.cloud import PolicyCloud
+from network_policy.handlers.own import tells_of
 from network_policy.handlers.pace import Pace
 from network_policy.handlers.policies import Policies
 from shared.handlers import Handlers
@@ -29,4 +30,4 @@ class Context:
     pace: Pace = field(default_factory=Pace, compare=False)
 
 
-handlers: Handlers[Context] = Handlers(network_policy, hears_begun=False, hears_itself=False)
+handlers: Handlers[Context] = Handlers(network_policy, hears_begun=False, tells_of=tells_of)

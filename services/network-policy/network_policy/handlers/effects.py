@@ -1,7 +1,8 @@
 """The plan's steps as single calls to Neutron, each told of before and after."""
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import groupby
 from typing import Literal
 
 from network_policy import store
@@ -21,6 +22,7 @@ from network_policy.domain.plan import (
 )
 from network_policy.domain.sight import Sight
 from network_policy.handlers.context import Context
+from network_policy.handlers.own import marker_of_group, marker_of_rules
 from shared.errors import CloudError, Conflict, NotFound
 from shared.handlers import Turn
 
@@ -55,19 +57,24 @@ class Hand:
 
         Raises the first error, after the last step.
         """
-        failure: CloudError | None = None
+        failure: Exception | None = None
         unclean: set[str] = set()
-        for step in steps:
-            if failure is not None and opens(step):
+        for is_removal, together in groupby(steps, lambda step: isinstance(step, RemoveRule)):
+            if is_removal:
+                removed = [step for step in together if isinstance(step, RemoveRule)]
+                failures = await self._remove_rules(removed)
+                unclean |= {step.group_id for step in removed if step.rule_id in failures}
+                failure = failure or next(iter(failures.values()), None)
                 continue
-            if isinstance(step, ProtectPort) and unclean & set(step.group_ids):
-                continue  # an undeclared rule is still in the group
-            try:
-                await self._make(step)
-            except CloudError as error:
-                failure = failure or error
-                if isinstance(step, RemoveRule):
-                    unclean.add(step.group_id)
+            for step in together:
+                if failure is not None and opens(step):
+                    continue
+                if isinstance(step, ProtectPort) and unclean & set(step.group_ids):
+                    continue  # an undeclared rule is still in the group
+                try:
+                    await self._make(step)
+                except CloudError as error:
+                    failure = failure or error
         if failure is not None:
             raise failure
 
@@ -76,8 +83,6 @@ class Hand:
             await self._create_group(step.role, stateful=step.stateful)
         elif isinstance(step, AddRules):
             await self._add_rules(step)
-        elif isinstance(step, RemoveRule):
-            await self._remove_rule(step)
         elif isinstance(step, RemoveGroup):
             await self._remove_group(step.group_id)
         elif isinstance(step, SetStateful):
@@ -88,7 +93,7 @@ class Hand:
             await self._change_addresses(step)
         elif isinstance(step, RemoveAddressGroup):
             await self._remove_address_group(step)
-        else:
+        elif isinstance(step, ProtectPort):
             await self._protect(step)
 
     async def _create_group(self, role: str, *, stateful: bool) -> None:
@@ -104,8 +109,7 @@ class Hand:
             groups = await self._cloud.groups(self._project_id)
             return next((group.id for group in groups if group.name == name), None)
 
-        # The project's id is part of the marker: a workspace made again has other groups of the same names.
-        group_id = await self._turn.effect("group.create", f"{self._project_id}/{name}", call, find=find)
+        group_id = await self._turn.effect("group.create", marker_of_group(self._project_id, name), call, find=find)
         assert group_id is not None
         self._group_ids[role] = group_id
         async with self._turn.transaction() as tx:
@@ -121,21 +125,23 @@ class Hand:
         group_id = self._group_ids[step.role]
         far_end_ids = self._group_ids if self._far_ends == "group" else self._address_group_ids
         rules = tuple(bind(rule, far_end_ids, self._far_ends) for rule in step.rules)
-        digest = hashlib.sha256(repr([rule.key() for rule in rules]).encode()).hexdigest()[:16]
 
         async def call(request_id: str) -> str:
             await self._cloud.create_rules(group_id, self._project_id, rules, request_id=request_id)
             return group_id
 
         # Neutron takes no rule twice, so making the call again after a lost answer makes nothing twice.
-        await self._turn.effect("rules.create", f"{group_id}/{digest}", call, repeatable=True)
+        await self._turn.effect("rules.create", marker_of_rules(group_id, rules), call, repeatable=True)
 
-    async def _remove_rule(self, step: RemoveRule) -> None:
-        async def call(request_id: str) -> str:
-            await self._cloud.delete_rule(step.rule_id, request_id=request_id)
-            return step.rule_id
+    async def _remove_rules(self, steps: Sequence[RemoveRule]) -> dict[str, Exception]:
+        """Take them out side by side: none waits for another. The failures by the rule's id."""
 
-        await self._turn.effect("rule.delete", step.rule_id, call, repeatable=True)
+        async def call(rule_id: str, request_id: str) -> str:
+            await self._cloud.delete_rule(rule_id, request_id=request_id)
+            return rule_id
+
+        calls = {step.rule_id: partial(call, step.rule_id) for step in steps}
+        return await self._turn.effects("rule.delete", calls, workspace=self._workspace)
 
     async def _remove_group(self, group_id: str) -> None:
         """Delete a group that was emptied. Raises Conflict when somebody has just put a rule in."""

@@ -1,53 +1,48 @@
 """OpenStack's notifications: hints that a workspace should be looked at, and who changed it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping, Sequence
 
 from contracts.openstack import Notification
-from contracts.openstack.neutron import NetworkPayload, Port, RbacPolicy, Resource, RouterInterface, SecurityGroupRule
+from contracts.openstack.neutron import NetworkPayload, Port, SecurityGroupRule
 from network_policy import store
-from network_policy.domain.names import role_of_node
+from network_policy.handlers.about import in_order, mentions, note, ports_of, workspaces
 from network_policy.handlers.context import WHOLE_CLOUD, Context, handlers
-from network_policy.handlers.prompt import repair_port, repair_rules
+from network_policy.handlers.own import is_own, own_calls
+from network_policy.handlers.prompt import Decided, begin, escaped_port, undeclared_rules
 from network_policy.handlers.told import port_of
-from network_policy.store import Known
+from network_policy.store import Keeper, OwnCall
+from shared.handlers import Heard
+from shared.telemetry import below
 from shared.work import Work
 
 SETTLING_SECONDS = 2.0
 """How long a port that is as it should be may wait for the next proof: many are born together."""
 
 
-@handlers.notified("security_group", "security_group_rule", "floatingip", "router", "network", "subnet", "rbac_policy")
+@handlers.notified("security_group", "floatingip", "router", "network", "subnet", "rbac_policy")
 async def on_policy_changed(seen: Notification, tx: Work[Context]) -> None:
-    """Somebody changed a group, a rule, or the ways between networks."""
-    if seen.phase not in (None, "end") or await _is_own(seen, tx):
+    """Somebody changed a group, or the ways between networks."""
+    if seen.phase not in (None, "end"):
         return
-    is_policy = seen.is_about("security_group", "security_group_rule", "rbac_policy")
-    is_new_rule = seen.is_about("security_group_rule.create")
-    repaired = await repair_rules(seen, tx) if is_new_rule else frozenset()
-    if repaired and not _names_other_groups(seen):
+    is_policy = seen.is_about("security_group", "rbac_policy")
+    is_ours = is_policy and is_own(seen, await own_calls(tx.connection, [seen], tx.now))
+    if is_ours and not seen.is_about("security_group.update"):
         return
-    for workspace in await _workspaces(seen, tx):
-        if workspace in repaired:
-            continue
-        if is_policy:
-            await _note(seen, workspace, tx)
-            tx.context.pace.hurry(workspace)
-        tx.reconcile(workspace, 0.0 if is_policy else SETTLING_SECONDS)
-
-
-@handlers.notified("port")
-async def on_port_changed(seen: Notification, tx: Work[Context]) -> None:
-    """A port was born, changed or went: at once when it escapes its group, else with the others."""
-    if seen.phase != "end" or await _is_own(seen, tx):
-        return
-    for workspace in await _workspaces(seen, tx):
-        known = await store.load(tx.connection, workspace)
-        if known is not None and all(_is_in_order(port, known) for port in _ports(seen)):
+    if not is_policy or is_ours:  # which of a group's fields an own update set is not known: it is looked at as well
+        for workspace in await workspaces(seen, tx):
             tx.reconcile(workspace, SETTLING_SECONDS)
-        elif known is None or not await _put_right(seen, known, tx):
-            await _note(seen, workspace, tx)
-            tx.context.pace.hurry(workspace)
-            tx.reconcile(workspace)
+        return
+    await _look_at_once(seen, tx)
+
+
+@handlers.notified_together("security_group_rule", "port")
+async def on_rules_and_ports_changed(batch: Sequence[Heard], tx: Work[Context]) -> None:
+    """Rules and ports were made, changed or deleted: what escapes is put right at once, else looked at."""
+    batch = [each for each in batch if each.notification.phase == "end"]
+    calls = await own_calls(tx.connection, [each.notification for each in batch], tx.now)
+    rules = [each for each in batch if not each.notification.is_about("port") and not is_own(each.notification, calls)]
+    await _hear_rules(rules, tx)
+    await _hear_ports([each for each in batch if each.notification.is_about("port")], calls, tx)
 
 
 @handlers.notified("address_group")
@@ -64,84 +59,98 @@ async def scan(tx: Work[Context]) -> None:
     tx.reconcile(WHOLE_CLOUD)
 
 
-async def _put_right(seen: Notification, known: Known, tx: Work[Context]) -> bool:
-    """Whether the one port that it is about is being put right already."""
-    told = _ports(seen)
-    port = port_of(told[0]) if len(told) == 1 else None
-    return port is not None and port.project_id == known.project_id and await repair_port(port, known, seen, tx)
+async def _hear_rules(heard: Sequence[Heard], tx: Work[Context]) -> None:
+    made = [each for each in heard if each.notification.is_about("security_group_rule.create")]
+    groups = {told.security_group_id for each in made for told in _rules_of(each.notification)}
+    keepers: dict[str, Keeper] = {}
+    if made and tx.context.is_enforcing:
+        found = await store.keepers(tx.connection, group_ids=[each for each in groups if each])
+        keepers = {group_id: keeper for keeper in found for group_id in keeper.group_ids.values()}
+    decided: list[Decided] = []
+    for each in heard:
+        repairs, is_left = undeclared_rules(each, keepers, tx) if each in made and keepers else ([], True)
+        decided += repairs
+        # What names somebody else's group is his workspace's to know as well.
+        if is_left or any(told.remote_group_id for told in _rules_of(each.notification)):
+            spared = () if is_left else {one.repair.workspace for one in repairs}
+            with below(each.traceparent):
+                await _look_at_once(each.notification, tx, spared)
+    await begin(decided, tx)
 
 
-def _ports(seen: Notification) -> tuple[Port, ...]:
-    if not isinstance(seen.payload, NetworkPayload):
-        return ()
-    return tuple(resource for resource in seen.payload.resources if isinstance(resource, Port))
+async def _hear_ports(heard: Sequence[Heard], calls: Mapping[str, OwnCall], tx: Work[Context]) -> None:
+    ports = {each: port for each in heard if (port := _only_port(each.notification)) is not None}
+    keepers: dict[str, Keeper] = {}
+    if ports:
+        found = await store.keepers(
+            tx.connection,
+            project_ids={port.project_id or "" for port in ports.values()},
+            port_ids={port.id or "" for port in ports.values()},
+            device_ids={port.device_id or "" for port in ports.values()},
+        )
+        keepers = {keeper.project_id: keeper for keeper in found if not keeper.is_confined}
+        about = await store.workspaces_about(
+            tx.connection,
+            [port.project_id or "" for port in ports.values()],
+            [each for port in ports.values() for each in (port.id or "", *mentions(port))],
+        )
+        if not set(about) <= {keeper.workspace for keeper in keepers.values()}:
+            keepers = {}  # somebody else's networks, servers or groups are in it, or a quarantine
+    decided: list[Decided] = []
+    for each in heard:
+        port = ports.get(each)
+        keeper = keepers.get(port.project_id or "") if port is not None else None
+        with below(each.traceparent):
+            if port is None or keeper is None:
+                await _hear_port(each.notification, calls, tx)
+            elif in_order(port, keeper.workspace, keeper.group_ids, keeper.nodes):
+                if not is_own(each.notification, calls):
+                    tx.reconcile(keeper.workspace, SETTLING_SECONDS)
+            else:  # whatever id it carries: while the policy stands, no call of ours leaves a port so
+                is_there = tx.context.is_enforcing and not each.notification.is_about("port.delete")
+                whole = port_of(port) if is_there else None
+                repair = escaped_port(each, whole, keeper, tx) if whole is not None else None
+                if repair is not None:
+                    decided.append(repair)
+                else:
+                    await _look_at_once(each.notification, tx)
+    await begin(decided, tx)
 
 
-def _is_in_order(port: Port, known: Known) -> bool:
-    """Whether the port, as told, is in its role's group alone, filtered, with no address but its own."""
-    if known.nodes.confined:
-        return False  # where a quarantine is in force, a port in its role's group may be an escape
-    if (port.device_owner or "").startswith("network:"):
-        return port.id not in known.nodes.port_roles and port.device_id not in known.nodes.server_ids
-    roles = frozenset(known.group_ids)
-    role = known.nodes.port_roles.get(port.id or "") or role_of_node(known.workspace, roles, port.name or "")
-    return (
-        role is not None
-        and port.security_groups == (known.group_ids.get(role),)
-        and port.port_security_enabled is not False
-        and not port.allowed_address_pairs
+async def _hear_port(seen: Notification, calls: Mapping[str, OwnCall], tx: Work[Context]) -> None:
+    """A port that more than one workspace may have to do with, or one in quarantine."""
+    is_ours = is_own(seen, calls)
+    for workspace in await workspaces(seen, tx):
+        known = await store.load(tx.connection, workspace)
+        if is_ours or (known is not None and _are_in_order(ports_of(seen), known)):
+            tx.reconcile(workspace, SETTLING_SECONDS)
+        else:
+            await note(seen, workspace, tx)
+            tx.context.pace.hurry(workspace)
+            tx.reconcile(workspace)
+
+
+def _are_in_order(ports: Iterable[Port], known: store.Known) -> bool:
+    # Where a quarantine is in force, a port in its role's group may be an escape.
+    return not known.nodes.confined and all(
+        in_order(port, known.workspace, known.group_ids, known.nodes) for port in ports
     )
 
 
-async def _is_own(seen: Notification, tx: Work[Context]) -> bool:
-    ids = [request_id for request_id in (seen.global_request_id, seen.request_id) if request_id]
-    return bool(ids) and await store.is_own(tx.connection, ids, tx.now)
+async def _look_at_once(seen: Notification, tx: Work[Context], spared: Iterable[str] = ()) -> None:
+    """Remember who changed it, and have the workspaces that it is about looked at, but for those to be spared."""
+    for workspace in await workspaces(seen, tx):
+        if workspace not in spared:
+            await note(seen, workspace, tx)
+            tx.context.pace.hurry(workspace)
+            tx.reconcile(workspace)
 
 
-async def _workspaces(seen: Notification, tx: Work[Context]) -> list[str]:
-    if not isinstance(seen.payload, NetworkPayload):
-        return []
-    projects = {resource.project_id for resource in seen.payload.resources if resource.project_id}
-    ids = {*seen.payload.resource_ids, *(each for resource in seen.payload.resources for each in _mentions(resource))}
-    return await store.workspaces_about(tx.connection, projects, ids)
+def _only_port(seen: Notification) -> Port | None:
+    found = ports_of(seen)
+    return found[0] if len(found) == 1 and found[0].id and found[0].project_id else None
 
 
-def _names_other_groups(seen: Notification) -> bool:
-    """Whether somebody else's groups are far ends of the rules."""
-    assert isinstance(seen.payload, NetworkPayload)
-    rules = [each for each in seen.payload.resources if isinstance(each, SecurityGroupRule)]
-    return len({each.security_group_id for each in rules}) > 1 or any(each.remote_group_id for each in rules)
-
-
-def _mentions(resource: Resource) -> Iterator[str]:
-    """The ids by which a resource touches a workspace that its project is not of."""
-    found: tuple[str | None, ...] = ()
-    if isinstance(resource, SecurityGroupRule):
-        found = (resource.security_group_id, resource.remote_group_id)
-    elif isinstance(resource, Port):
-        found = (resource.network_id, resource.device_id, *(resource.security_groups or ()))
-    elif isinstance(resource, RouterInterface):
-        found = (resource.network_id, resource.port_id)
-    elif isinstance(resource, RbacPolicy):
-        found = (resource.object_id,)
-    else:
-        found = (getattr(resource, "port_id", None), getattr(resource, "network_id", None))
-    return (each for each in found if each)
-
-
-async def _note(seen: Notification, workspace: str, tx: Work[Context]) -> None:
-    assert isinstance(seen.payload, NetworkPayload)
-    ids = {*seen.payload.resource_ids}
-    for resource in seen.payload.resources:
-        rules = getattr(resource, "rules", ())
-        ids |= {rule.id for rule in rules if rule.id}
-    await store.note_change(
-        tx.connection,
-        workspace,
-        ids,
-        seen.event_type,
-        happened_at=seen.timestamp,
-        seen_at=tx.now,
-        actor=(seen.user_id or "")[:255],
-        request_id=(seen.request_id or "")[:64],
-    )
+def _rules_of(seen: Notification) -> list[SecurityGroupRule]:
+    resources = seen.payload.resources if isinstance(seen.payload, NetworkPayload) else ()
+    return [each for each in resources if isinstance(each, SecurityGroupRule)]

@@ -5,7 +5,8 @@ drift and the call; the call is made when it has committed. To take a rule out, 
 nothing, so it may precede everything else (I8).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,118 +15,117 @@ from contracts.openstack import Notification
 from contracts.openstack.neutron import NetworkPayload, SecurityGroupRule
 from network_policy import store
 from network_policy.domain.compile import Policy
-from network_policy.domain.drift import ProtectPort, told_rule
+from network_policy.domain.drift import ProtectPort, port_drift, told_rule
 from network_policy.domain.names import DEFAULT_GROUP
+from network_policy.domain.plan import enclose
 from network_policy.domain.rule import Remote, RemoteKind, Rule
-from network_policy.domain.sight import digest_of_drift, see
+from network_policy.domain.sight import digest_of_drift
 from network_policy.domain.world import Group, Port
 from network_policy.handlers.context import Context
 from network_policy.handlers.told import rule_of
-from network_policy.store import Keeper, Known, PromptRepair
+from network_policy.store import Keeper, PromptRepair
 from shared.errors import NotFound
-from shared.work import Work
+from shared.handlers import Heard
+from shared.telemetry import below
+from shared.work import Call, Settled, Work
 
 
-async def repair_rules(seen: Notification, tx: Work[Context]) -> frozenset[str]:
-    """Take out the rules that were made in our groups and are declared nowhere. The workspaces that are dealt with."""
-    if not tx.context.is_enforcing or not isinstance(seen.payload, NetworkPayload):
-        return frozenset()
-    rules = {each.id: each for each in seen.payload.resources if isinstance(each, SecurityGroupRule) and each.id}
-    keepers = await store.keepers(tx.connection, {each.security_group_id or "" for each in rules.values()})
-    left = {keeper.workspace for keeper in keepers.values()}
-    for rule_id, told in rules.items():
-        keeper = keepers.get(told.security_group_id or "")
-        if keeper is None or not await _repair(rule_id, told, keeper, seen, tx):
-            left -= {keeper.workspace} if keeper else set()
-    for workspace in left:
-        tx.reconcile(workspace, tx.context.pace.reserve(workspace, tx.now))
-    return frozenset(left)
+@dataclass(frozen=True)
+class Decided:
+    """A difference that its notification shows, and the call that ends it."""
+
+    repair: PromptRepair
+    drift: RuleDrift
+    generation: int
+    call: Call
+    heard: Heard
 
 
-async def _repair(rule_id: str, told: SecurityGroupRule, keeper: Keeper, seen: Notification, tx: Work[Context]) -> bool:
-    """Whether nothing more is to be done about this rule than to confirm that it went."""
-    rule = rule_of(told)
+def undeclared_rules(heard: Heard, keepers: Mapping[str, Keeper], tx: Work[Context]) -> tuple[list[Decided], bool]:
+    """What is to be done about rules that were made, and whether something is left that a look has to find out.
+
+    `keepers` by the ids of their groups.
+    """
+    seen, found, is_left = heard.notification, [], False
+    for told in seen.payload.resources if isinstance(seen.payload, NetworkPayload) else ():
+        group_id = told.security_group_id if isinstance(told, SecurityGroupRule) else None
+        keeper = keepers.get(group_id or "")
+        rule = rule_of(told) if isinstance(told, SecurityGroupRule) else None
+        if keeper is None or rule is None or group_id is None or not told.id or not tx.may_call(keeper.workspace):
+            is_left = True
+            continue
+        role = keeper.role_of_group(group_id)
+        policy = tx.context.policies.of(keeper.document, tx.context.site)
+        group_ids = {each: one for each, one in keeper.group_ids.items() if each in policy.roles}
+        if symbolic(rule, policy, group_ids) in policy.roles.get(role or "", frozenset()):
+            is_left = True
+            continue
+        drift = RuleDrift(
+            change="rule-added",
+            group_id=group_id,
+            role=role if role in policy.roles else None,
+            rule_id=told.id,
+            rule=told_rule(rule, group_ids),
+        )
+        digest = digest_of_drift(drift)
+        if digest in keeper.open_drift:
+            is_left = True  # a look found it first, and repairs it
+            continue
+        repair = PromptRepair(
+            told.id, keeper.workspace, group_id, rule, None, digest, seen.timestamp, tx.now, **who(seen)
+        )
+        call = Call("rule.delete", told.id, partial(_delete, tx.context, told.id))
+        found.append(Decided(repair, drift, keeper.generation, call, heard))
+    return found, is_left
+
+
+def escaped_port(heard: Heard, port: Port, keeper: Keeper, tx: Work[Context]) -> Decided | None:
+    """How a port of the workspace is put into its group, filtered; None where that is for a look to find out."""
+    if keeper.is_confined or not tx.may_call(keeper.workspace):
+        return None
     policy = tx.context.policies.of(keeper.document, tx.context.site)
-    if rule is None or symbolic(rule, policy, keeper.group_ids) in policy.roles.get(keeper.role, frozenset()):
-        return False
-    drift = RuleDrift(
-        change="rule-added",
-        group_id=keeper.group_id,
-        role=keeper.role if keeper.role in policy.roles else None,
-        rule_id=rule_id,
-        rule=told_rule(rule, keeper.group_ids),
+    groups = tuple(
+        Group(group_id, role or DEFAULT_GROUP, keeper.project_id) for role, group_id in keeper.group_ids.items()
     )
-    if digest_of_drift(drift) in keeper.open_drift:
-        return False  # a look found it first, and repairs it
-    repair = PromptRepair(
-        rule_id, keeper.workspace, keeper.group_id, rule, None, digest_of_drift(drift), seen.timestamp, tx.now,
-        **who(seen),
-    )  # fmt: skip
-    delete = partial(_delete, tx.context, rule_id)
-    return await _begin(repair, drift, keeper.generation, "rule.delete", rule_id, delete, seen, tx)
-
-
-async def repair_port(port: Port, known: Known, seen: Notification, tx: Work[Context]) -> bool:
-    """Put a port of the workspace into its group, filtered. Whether nothing more is to be done than to confirm it."""
-    if not tx.context.is_enforcing or not known.was_enforced or known.document is None or known.project_id is None:
-        return False
-    made = [*known.group_ids.items(), *([("", known.default_group_id)] if known.default_group_id else [])]
-    groups = tuple(Group(group_id, role or DEFAULT_GROUP, known.project_id) for role, group_id in made)
-    sight = see(
-        tx.context.policies.of(known.document.model_dump_json(by_alias=True), tx.context.site),
-        known.project_id,
-        groups,
-        (port,),
-        recorded_groups=known.group_ids,
-        known_rules={},
-        nodes=known.nodes,
-    )
-    drift = next((each for each in sight.drift if each.port_id == port.id), None)
-    step = next((each for each in sight.repairs if each.port_id == port.id), None)
-    if drift is None or step is None or digest_of_drift(drift) in known.open_drift:
-        return False
+    own = {role: group_id for role, group_id in keeper.group_ids.items() if role}
+    actual = enclose(policy, keeper.project_id, groups, own)
+    drift, step = next(port_drift(policy, keeper.project_id, actual, (port,), keeper.nodes), (None, None))
+    if drift is None or step is None or digest_of_drift(drift) in keeper.open_drift:
+        return None
     # A group that was made anew has Neutron's own rules until a look has seen them out (I7).
-    if not set(step.group_ids) <= {*known.enforced_groups.values(), known.default_group_id}:
-        return False
+    if not set(step.group_ids) <= {*keeper.enforced_groups, keeper.group_ids.get("")}:
+        return None
+    seen = heard.notification
     repair = PromptRepair(
-        f"{port.id}@{port.revision}", known.workspace, None, None, port, digest_of_drift(drift), seen.timestamp,
+        f"{port.id}@{port.revision}", keeper.workspace, None, None, port, digest_of_drift(drift), seen.timestamp,
         tx.now, **who(seen),
     )  # fmt: skip
-    protect = partial(_protect, tx.context, step)
-    if not await _begin(repair, drift, known.generation, "port.update", port.id, protect, seen, tx):
-        return False
-    tx.reconcile(known.workspace, tx.context.pace.reserve(known.workspace, tx.now))
-    return True
+    call = Call("port.update", port.id, partial(_protect, tx.context, step), step)
+    return Decided(repair, drift, keeper.generation, call, heard)
 
 
-async def _begin(
-    repair: PromptRepair,
-    drift: RuleDrift,
-    generation: int,
-    step: str,
-    marker: str,
-    call: Callable[[str], Awaitable[str | None]],
-    seen: Notification,
-    tx: Work[Context],
-) -> bool:
-    """Tell the drift and have the call made; False where another replica keeps the workspace."""
-    if not await store.begin_prompt(tx.connection, repair):
-        return True  # the same notification came before
-    if not tx.call_at_once(repair.workspace, step, marker, call, partial(_settled, repair, generation)):
-        await store.forget_prompt(tx.connection, [repair.repair_id])
-        return False
-    tx.emit(
-        DriftDetected(
-            workspace=repair.workspace,
-            generation=generation,
-            drift=(drift,),
-            seen_by="notification",
-            happened_at=seen.timestamp,
-            **who(seen),
-            repairing=True,
-        )
-    )
-    return True
+async def begin(decided: Sequence[Decided], tx: Work[Context]) -> None:
+    """Tell the drift and have the calls made; those whose notification came before are left out."""
+    new = await store.begin_prompt(tx.connection, [each.repair for each in decided])
+    for each in decided:
+        repair = each.repair
+        with below(each.heard.traceparent):
+            tx.reconcile(repair.workspace, tx.context.pace.reserve(repair.workspace, tx.now))
+            if repair.repair_id not in new:
+                continue
+            tx.call_at_once(repair.workspace, each.call, (repair, each.generation), _settled)
+            tx.emit(
+                DriftDetected(
+                    workspace=repair.workspace,
+                    generation=each.generation,
+                    drift=(each.drift,),
+                    seen_by="notification",
+                    happened_at=repair.happened_at,
+                    actor=repair.actor,
+                    request_id=repair.request_id,
+                    repairing=True,
+                )
+            )
 
 
 def who(seen: Notification) -> dict[str, Any]:
@@ -148,26 +148,34 @@ async def _protect(context: Context, step: ProtectPort, request_id: str) -> str:
     return step.port_id
 
 
-async def _settled(repair: PromptRepair, generation: int, work: Work[Any], made: bool) -> None:
-    """Tell that it is repaired; what failed is left to a look, at once."""
-    if not made:
-        await store.fail_prompt(work.connection, repair.repair_id)
-        work.context.pace.hurry(repair.workspace)
-        work.reconcile(repair.workspace)
-        return
+async def _settled(work: Work[Any], outcomes: Sequence[Settled]) -> None:
+    """Tell that they are repaired; what failed is left to a look, at once."""
     now = work.now
-    await store.end_prompt(work.connection, repair.repair_id, now)
-    await store.record_repaired(work.connection, repair, now)
-    work.emit(
-        DriftRepaired(
-            workspace=repair.workspace,
-            generation=generation,
-            steps=1,
-            # OpenStack's clock may be ahead of ours.
-            seconds_since_change=max(0.0, (now - repair.happened_at).total_seconds()) if repair.happened_at else None,
-            seconds_since_detection=max(0.0, (now - repair.detected_at).total_seconds()),
-        )
-    )
+    done = [each for each in outcomes if each.made]
+    failed = [each for each in outcomes if not each.made]
+    if failed:
+        await store.fail_prompt(work.connection, [each.about[0].repair_id for each in failed])
+    for each in failed:
+        with below(each.traceparent):
+            work.context.pace.hurry(each.about[0].workspace)
+            work.reconcile(each.about[0].workspace)
+    if done:
+        await store.end_prompt(work.connection, [each.about[0].repair_id for each in done], now)
+        await store.record_repaired(work.connection, [each.about[0] for each in done], now)
+    for each in done:
+        repair, generation = each.about
+        # OpenStack's clock may be ahead of ours.
+        changed = max(0.0, (now - repair.happened_at).total_seconds()) if repair.happened_at else None
+        with below(each.traceparent):
+            work.emit(
+                DriftRepaired(
+                    workspace=repair.workspace,
+                    generation=generation,
+                    steps=1,
+                    seconds_since_change=changed,
+                    seconds_since_detection=max(0.0, (now - repair.detected_at).total_seconds()),
+                )
+            )
 
 
 def symbolic(rule: Rule, policy: Policy, group_ids: Mapping[str, str]) -> Rule:

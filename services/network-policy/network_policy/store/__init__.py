@@ -1,6 +1,14 @@
 """What the service remembers, in its own schema."""
 
-from network_policy.store.changes import Change, change_of, forget_changes, is_own, note_change, workspaces_about
+from network_policy.store.changes import (
+    Change,
+    OwnCall,
+    change_of,
+    forget_changes,
+    note_change,
+    own_calls,
+    workspaces_about,
+)
 from network_policy.store.history import forget_history, known_spans, record_repaired, versions, world_at
 from network_policy.store.known import Known, OpenDrift, load, load_all
 from network_policy.store.prompt import (
@@ -51,6 +59,7 @@ __all__ = [
     "Keeper",
     "Known",
     "OpenDrift",
+    "OwnCall",
     "PromptRepair",
     "begin_prompt",
     "change_of",
@@ -62,7 +71,6 @@ __all__ = [
     "forget_changes",
     "forget_history",
     "forget_prompt",
-    "is_own",
     "join_quarantine",
     "keep_evidence",
     "keep_found",
@@ -77,6 +85,7 @@ __all__ = [
     "open_quarantines",
     "order_quarantine",
     "order_release",
+    "own_calls",
     "prompt_repairs",
     "record_repaired",
     "save_declared",

@@ -17,6 +17,7 @@ UNION SELECT workspace FROM role_group WHERE group_id = ANY($2)
 UNION SELECT workspace FROM known_rule WHERE rule_id = ANY($2)
 UNION SELECT workspace FROM node_port WHERE port_id = ANY($2) OR server_id = ANY($2)
 """
+_OWN = "SELECT request_id, step, marker, resource_id FROM intent WHERE request_id = ANY($1) AND sent_at > $2"
 _NOTE = """
 INSERT INTO seen_change (workspace, resource_id, event_type, happened_at, seen_at, actor, request_id)
 SELECT $1, resource_id, $3, $4, $5, $6, $7 FROM unnest($2::text[]) AS resource_id
@@ -36,20 +37,25 @@ class Change:
     request_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class OwnCall:
+    """One call of this service: what it did and to what; `resource_id` once its answer was written down."""
+
+    step: str
+    marker: str
+    resource_id: str | None
+
+
 async def workspaces_about(connection: Connection, project_ids: Iterable[str], ids: Iterable[str]) -> list[str]:
     """The workspaces that these projects or resources belong to."""
     return [row["workspace"] for row in await connection.fetch(_ABOUT, list(project_ids), list(ids))]
 
 
-async def is_own(connection: Connection, request_ids: Iterable[str], now: datetime) -> bool:
-    """Whether this service made the call, lately, so that its notification is no news."""
-    return bool(
-        await connection.fetchval(
-            "SELECT 1 FROM intent WHERE request_id = ANY($1) AND sent_at > $2 LIMIT 1",
-            list(request_ids),
-            now - timedelta(seconds=OWN_CALL_SECONDS),
-        )
-    )
+async def own_calls(connection: Connection, request_ids: Iterable[str], now: datetime) -> dict[str, OwnCall]:
+    """The calls that this service made lately, of these request ids."""
+    since = now - timedelta(seconds=OWN_CALL_SECONDS)
+    rows = await connection.fetch(_OWN, sorted(request_ids), since)
+    return {row["request_id"]: OwnCall(row["step"], row["marker"], row["resource_id"]) for row in rows}
 
 
 async def note_change(

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter
 
-from network_policy.domain.world import Group, GroupRule, Port, World
+from network_policy.domain.world import Group, GroupRule, World
 from network_policy.store.changes import Change, change_of
 from network_policy.store.prompt import PromptRepair
 from shared.db import Connection
@@ -58,12 +58,19 @@ WHERE valid_from <= $2 AND (valid_until IS NULL OR valid_until > $1)
 ORDER BY valid_from LIMIT $5
 """
 _ESCAPED = """
-UPDATE history SET valid_until = $2
-WHERE kind = 'ports' AND resource_id = $1 AND valid_until IS NULL AND valid_from < $2 RETURNING project_id, digest, body
+UPDATE history SET valid_until = since FROM unnest($1::text[], $2::timestamptz[]) AS escaped (port_id, since)
+WHERE kind = 'ports' AND resource_id = port_id AND valid_until IS NULL AND valid_from < since
+RETURNING resource_id, project_id, digest, body
 """
 _PASSED = """
 INSERT INTO history (kind, resource_id, project_id, digest, body, valid_from, valid_until, seen_by, actor, request_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 'notification', $8, $9) ON CONFLICT DO NOTHING
+SELECT kind, resource_id, coalesce(passed.project_id, keeper.project_id, ''), digest, body, since, until, 'notification',
+       actor, request_id
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::jsonb[], $7::timestamptz[],
+            $8::timestamptz[], $9::text[], $10::text[])
+     AS passed (kind, resource_id, workspace, project_id, digest, body, since, until, actor, request_id)
+LEFT JOIN workspace AS keeper USING (workspace)
+ON CONFLICT DO NOTHING
 """
 
 
@@ -179,30 +186,37 @@ def _row(thing: Thing, since: datetime, change: Change | None) -> tuple[Any, ...
     return (thing.kind, thing.resource_id, thing.project_id, thing.digest, thing.body(), since, seen_by, *who)
 
 
-async def record_repaired(connection: Connection, repair: PromptRepair, now: datetime) -> None:
-    """What stood from its notification until it was put right, and, of a port, what it was before, which it is again."""
-    since = repair.happened_at or repair.detected_at
-    who = (repair.actor, repair.request_id)
-    if repair.rule is not None and repair.group_id is not None:
-        thing = Thing("rules", repair.repair_id, "", b"", GroupRule(repair.repair_id, repair.group_id, repair.rule))
-        project_id = await connection.fetchval(
-            "SELECT project_id FROM workspace WHERE workspace = $1", repair.workspace
-        )
-        await connection.execute(
-            _PASSED, "rules", thing.resource_id, project_id or "", b"", thing.body(), since, max(since, now), *who
-        )
-    if isinstance(repair.port, Port):
-        before = await connection.fetchrow(_ESCAPED, repair.port.id, since)
-        if before is None:
-            return
-        thing = _thing("ports", repair.port)
-        project_id = before["project_id"]
-        await connection.execute(
-            _PASSED, "ports", thing.resource_id, project_id, thing.digest, thing.body(), since, max(since, now), *who
-        )
-        await connection.execute(
-            _PASSED, "ports", thing.resource_id, project_id, before["digest"], before["body"], now, None, "", ""
-        )
+async def record_repaired(connection: Connection, repairs: Sequence[PromptRepair], now: datetime) -> None:
+    """What stood from its notification until it was put right, and, of ports, what they were before, which they are again."""
+    rows: list[tuple[Any, ...]] = []
+    escapes: dict[str, PromptRepair] = {}
+    for repair in repairs:
+        if repair.rule is not None and repair.group_id is not None:
+            rule = Thing("rules", repair.repair_id, "", b"", GroupRule(repair.repair_id, repair.group_id, repair.rule))
+            rows.append(_passed(rule, repair, None, now))
+        if repair.port is not None:
+            former = escapes.setdefault(repair.port.id, repair)
+            escapes[repair.port.id] = min(former, repair, key=_began)
+    since = [_began(repair) for repair in escapes.values()]
+    for before in await connection.fetch(_ESCAPED, list(escapes), since) if escapes else ():
+        repair = escapes[before["resource_id"]]
+        project_id, port_id = before["project_id"], before["resource_id"]
+        rows.append(_passed(_thing("ports", repair.port), repair, project_id, now))
+        restored = before["digest"], before["body"], now, None, "", ""
+        rows.append(("ports", port_id, repair.workspace, project_id, *restored))
+    if rows:
+        await connection.execute(_PASSED, *(list(column) for column in zip(*rows, strict=True)))
+
+
+def _began(repair: PromptRepair) -> datetime:
+    return repair.happened_at or repair.detected_at
+
+
+def _passed(thing: Thing, repair: PromptRepair, project_id: str | None, now: datetime) -> tuple[Any, ...]:
+    since = _began(repair)
+    stood = since, max(since, now)
+    who = repair.actor, repair.request_id
+    return (thing.kind, thing.resource_id, repair.workspace, project_id, thing.digest, thing.body(), *stood, *who)
 
 
 async def scanned(connection: Connection, at: datetime, bound_seconds: float) -> None:

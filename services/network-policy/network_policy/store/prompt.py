@@ -6,42 +6,57 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from network_policy.domain.drift import Nodes
 from network_policy.domain.rule import Rule
 from network_policy.domain.world import AddressPair, Port
 from network_policy.store.known import rule_from_json, rule_to_json
 from shared.db import Connection
 
-# The row's lock keeps a look from telling the same difference meanwhile.
+# The rows' locks keep a look from telling the same difference meanwhile.
 _KEEPERS = """
-SELECT keeper.workspace, keeper.generation, keeper.document::text, mine.role, mine.group_id,
-       ARRAY(SELECT jsonb_object_keys(keeper.open_drift)) AS open_drift,
-       ARRAY(SELECT role FROM role_group WHERE workspace = keeper.workspace ORDER BY role) AS roles,
-       ARRAY(SELECT group_id FROM role_group WHERE workspace = keeper.workspace ORDER BY role) AS group_ids
-FROM role_group AS mine JOIN workspace AS keeper USING (workspace)
-WHERE mine.group_id = ANY($1) AND keeper.state IN ('declared', 'deleting') AND keeper.document IS NOT NULL
-  AND keeper.enforced_generation >= keeper.generation
+SELECT workspace, generation, document::text, project_id, enforced_groups::text,
+       ARRAY(SELECT jsonb_object_keys(open_drift)) AS open_drift,
+       ARRAY(SELECT ARRAY[role, group_id] FROM role_group AS mine WHERE mine.workspace = keeper.workspace) AS groups,
+       ARRAY(SELECT ARRAY[port_id, role, server_id] FROM node_port AS own
+             WHERE own.workspace = keeper.workspace AND (port_id = ANY($3) OR server_id = ANY($4))) AS nodes,
+       EXISTS(SELECT 1 FROM workspace_quarantine AS q
+              WHERE q.workspace = keeper.workspace AND q.state <> 'released') AS is_confined
+FROM workspace AS keeper
+WHERE (project_id = ANY($1) OR workspace IN (SELECT workspace FROM role_group WHERE group_id = ANY($2)))
+  AND state IN ('declared', 'deleting') AND document IS NOT NULL AND project_id IS NOT NULL
+  AND enforced_generation >= generation
 FOR SHARE OF keeper
 """
 _BEGIN = """
 INSERT INTO prompt_repair (repair_id, workspace, group_id, rule, port, drift, happened_at, detected_at, actor, request_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING 1
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::text[], $7::timestamptz[],
+                     $8::timestamptz[], $9::text[], $10::text[])
+ON CONFLICT DO NOTHING RETURNING repair_id
 """
 
 
 @dataclass(frozen=True)
 class Keeper:
-    """The workspace that a group is kept for, its policy standing."""
+    """A workspace whose policy stands."""
 
     workspace: str
     generation: int
     document: str
-    role: str
-    """Of the group; empty for the project's default group."""
-    group_id: str
+    project_id: str
     group_ids: Mapping[str, str]
-    """Of all its groups, by role."""
+    """Of all its groups, by role; the project's default group under ''."""
+    enforced_groups: frozenset[str]
+    """Groups that were seen to be as declared."""
     open_drift: frozenset[str]
     """Digests of what was told or waits to be."""
+    nodes: Nodes
+    """Of the ports and devices that were asked for, as if none were in quarantine."""
+    is_confined: bool
+    """Whether some are: which, a look finds out."""
+
+    def role_of_group(self, group_id: str) -> str | None:
+        """The group's role, empty for the default group; None for a group that is not kept."""
+        return next((role for role, each in self.group_ids.items() if each == group_id), None)
 
 
 @dataclass(frozen=True)
@@ -68,27 +83,36 @@ class PromptRepair:
     """Whether it was proven, and told, what it had made possible."""
 
 
-async def keepers(connection: Connection, group_ids: Iterable[str]) -> dict[str, Keeper]:
-    """By the group's id; only groups of ours whose workspace is enforced as declared."""
-    return {
-        row["group_id"]: Keeper(
+async def keepers(
+    connection: Connection,
+    *,
+    project_ids: Iterable[str] = (),
+    group_ids: Iterable[str] = (),
+    port_ids: Iterable[str] = (),
+    device_ids: Iterable[str] = (),
+) -> tuple[Keeper, ...]:
+    """The keepers of these projects and groups. Locks them against a look's telling."""
+    asked = [sorted(set(each)) for each in (project_ids, group_ids, port_ids, device_ids)]
+    return tuple(
+        Keeper(
             row["workspace"],
             row["generation"],
             row["document"],
-            row["role"],
-            row["group_id"],
-            dict(zip(row["roles"], row["group_ids"], strict=True)),
+            row["project_id"],
+            dict(row["groups"]),
+            frozenset(json.loads(row["enforced_groups"]).values()),
             frozenset(row["open_drift"]),
+            Nodes({port_id: role for port_id, role, _ in row["nodes"]}, frozenset(each for *_, each in row["nodes"])),
+            row["is_confined"],
         )
-        for row in await connection.fetch(_KEEPERS, sorted(group_ids))
-    }
+        for row in await connection.fetch(_KEEPERS, *asked)
+    )
 
 
-async def begin_prompt(connection: Connection, repair: PromptRepair) -> bool:
-    """Remember that it is being put right. False when it is already."""
-    return bool(
-        await connection.fetchval(
-            _BEGIN,
+async def begin_prompt(connection: Connection, repairs: Iterable[PromptRepair]) -> frozenset[str]:
+    """Remember that these are being put right. Returns the ids of those that were not already."""
+    rows = [
+        (
             repair.repair_id,
             repair.workspace,
             repair.group_id,
@@ -100,17 +124,22 @@ async def begin_prompt(connection: Connection, repair: PromptRepair) -> bool:
             repair.actor,
             repair.request_id,
         )
+        for repair in repairs
+    ]
+    begun = await connection.fetch(_BEGIN, *(list(column) for column in zip(*rows, strict=True))) if rows else ()
+    return frozenset(row["repair_id"] for row in begun)
+
+
+async def end_prompt(connection: Connection, repair_ids: Iterable[str], now: datetime) -> None:
+    """Remember that they are as declared."""
+    await connection.execute(
+        "UPDATE prompt_repair SET repaired_at = $2 WHERE repair_id = ANY($1)", sorted(repair_ids), now
     )
 
 
-async def end_prompt(connection: Connection, repair_id: str, now: datetime) -> None:
-    """Remember that it is as declared."""
-    await connection.execute("UPDATE prompt_repair SET repaired_at = $2 WHERE repair_id = $1", repair_id, now)
-
-
-async def fail_prompt(connection: Connection, repair_id: str) -> None:
-    """Remember that the call did not work: a look takes it over."""
-    await connection.execute("UPDATE prompt_repair SET failed = true WHERE repair_id = $1", repair_id)
+async def fail_prompt(connection: Connection, repair_ids: Iterable[str]) -> None:
+    """Remember that the calls did not work: a look takes them over."""
+    await connection.execute("UPDATE prompt_repair SET failed = true WHERE repair_id = ANY($1)", sorted(repair_ids))
 
 
 async def forget_prompt(connection: Connection, repair_ids: Iterable[str]) -> None:
