@@ -3,21 +3,18 @@
 A refusal closes the channel it comes on, so each look has a channel of its own.
 """
 
-import asyncio
 import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
 
-import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS, AMQPError, ChannelClosed
+from aio_pika.exceptions import ChannelClosed
 
-from shared.client.errors import NotPermitted, Unreachable, reason_of
+from shared.client.broker import Broker
+from shared.client.errors import NotPermitted, reason_of
 from shared.clock import Clock, Ids
 
-SECONDS = 8.0
 MAX_LOOKED_AT_BYTES = 64 * 1024
 
 
@@ -33,7 +30,7 @@ class Probe:
     """A connection for looking. Use as an asynchronous context manager; raises Unreachable or NotPermitted."""
 
     def __init__(self, url: str, clock: Clock, ids: Ids) -> None:
-        self._url = url
+        self._broker = Broker(url)
         self._clock = clock
         self._ids = ids
         self._connection: AbstractConnection | None = None
@@ -41,25 +38,15 @@ class Probe:
     @property
     def user(self) -> str:
         """The broker's user."""
-        return unquote(urlsplit(self._url).username or "guest")
+        return self._broker.user
 
     @property
     def where(self) -> str:
         """The broker without its password."""
-        parts = urlsplit(self._url)
-        return f"{parts.hostname}:{parts.port or 5672}{parts.path}"
+        return self._broker.where
 
     async def __aenter__(self) -> Self:
-        try:
-            async with asyncio.timeout(SECONDS):
-                self._connection = await aio_pika.connect(self._url, timeout=SECONDS)
-        except TimeoutError:
-            raise Unreachable(f"the broker at {self.where} did not answer within {SECONDS:.0f} s") from None
-        except (*CONNECTION_EXCEPTIONS, AMQPError, OSError) as error:
-            text = reason_of(error)
-            if "ACCESS_REFUSED" in text or "NOT_ALLOWED" in text or "authentication" in text.lower():
-                raise NotPermitted(f"the broker at {self.where} refuses user '{self.user}': {text}") from None
-            raise Unreachable(f"the broker at {self.where} can't be reached: {text}") from None
+        self._connection = await self._broker.connect()
         return self
 
     async def __aexit__(self, *_: object) -> None:
