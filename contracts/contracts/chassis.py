@@ -11,6 +11,7 @@ from contracts.approvals import (
     ListApprovals,
 )
 from contracts.envelope import (
+    AcknowledgeEvents,
     CommandAccepted,
     CommandApplied,
     CommandFailed,
@@ -47,6 +48,7 @@ class ChassisMessages:
     parked: type[MessageParked]
     head: type[OutboxHead]
     resend: type[ResendEvents]
+    acknowledge: type[AcknowledgeEvents]
     waiting: type[CommandWaiting]
     approved: type[CommandApproved]
     approve: type[ApproveCommand]
@@ -76,6 +78,7 @@ SUFFIXES: dict[str, tuple[type[Message], str]] = {
     "parked": (MessageParked, "message.parked"),
     "head": (OutboxHead, "outbox.head"),
     "resend": (ResendEvents, "outbox.resend"),
+    "acknowledge": (AcknowledgeEvents, "outbox.acknowledge"),
     "waiting": (CommandWaiting, "command.waiting"),
     "approved": (CommandApproved, "command.approved"),
     "approve": (ApproveCommand, "command.approve"),

@@ -157,9 +157,10 @@ class Admission(Generic[C]):
         return Asked(envelope, key, kind, message)
 
     def _command_type(self, name: str) -> type[Command] | None:
-        resend = self.handlers.chassis.resend
-        if name == resend.type:
-            return resend
+        chassis = self.handlers.chassis
+        for kind in (chassis.resend, chassis.acknowledge):
+            if name == kind.type:
+                return kind
         found = self.handlers.messages.get(name)
         return found[0] if found and issubclass(found[0], Command) else None
 

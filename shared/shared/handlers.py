@@ -95,6 +95,17 @@ class Timer(Generic[C]):
     handler: TimerHandler[C]
 
 
+@dataclass(frozen=True)
+class Forgets:
+    """One table's rows that go after a time."""
+
+    table: str
+    days: Callable[[Any], float]
+    """From the service's settings."""
+    delete: str
+    """Deletes at most $2 rows older than $1."""
+
+
 class Handlers(Generic[C]):
     """A service's handlers. `owner` is its module in `contracts`.
 
@@ -111,6 +122,7 @@ class Handlers(Generic[C]):
         self.notifications: list[tuple[tuple[str, ...], NotificationHandler[C]]] = []
         self.batches: list[tuple[tuple[str, ...], BatchHandler[C]]] = []
         self.timers: list[Timer[C]] = []
+        self.forgetting: list[Forgets] = []
         self.reconciler: ReconcileHandler[C] | None = None
         self.every_event: MessageHandler[C] | None = None
         self.notification_sink: NotificationSink[C] | None = None
@@ -182,6 +194,10 @@ class Handlers(Generic[C]):
             return handler
 
         return register
+
+    def forgets(self, table: str, days: Callable[[Any], float], delete: str) -> None:
+        """Have rows of a table of the service's own go after `days(settings)`: `delete` takes $2 rows older than $1."""
+        self.forgetting.append(Forgets(table, days, delete))
 
     def reconcile(self, handler: ReconcileHandler[C]) -> ReconcileHandler[C]:
         """Look at a key that was marked: observe, plan, act. Returns seconds until the next look, None when settled."""

@@ -28,8 +28,15 @@ MAX_BATCH = 256
 _NEXT_HEARD = """
 INSERT INTO heard (producer, aggregate, sequence) SELECT $1::text, $2::text, $3::bigint
 WHERE $3 = 1 OR EXISTS (SELECT 1 FROM heard WHERE producer = $1 AND aggregate = $2)
-ON CONFLICT (producer, aggregate) DO UPDATE SET sequence = $3, asked_at = NULL WHERE heard.sequence = $3 - 1
+ON CONFLICT (producer, aggregate) DO UPDATE SET sequence = $3, asked_at = NULL
+WHERE heard.sequence = $3 - 1 OR (heard.sequence < $3 AND $3 <= heard.thinned + 1)
 RETURNING 1
+"""
+
+_ACKNOWLEDGED = """
+UPDATE stream SET acknowledged = LEAST(stream.sequence, told.sequence)
+FROM unnest($1::text[], $2::bigint[]) AS told (aggregate, sequence)
+WHERE stream.aggregate = told.aggregate AND stream.acknowledged < told.sequence
 """
 
 
@@ -122,6 +129,9 @@ class Intake(Generic[C]):
         if asked.kind is self._runtime.handlers.chassis.resend:
             await self._resend(asked, work)
             return
+        if asked.kind is self._runtime.handlers.chassis.acknowledge:
+            await self._acknowledged(asked, work)
+            return
         digest = hashlib.sha256(delivery.given.body).digest()
         expired = envelope.expiresat < work.now - CLOCK_TOLERANCE
         state = "rejected" if asked.problems else "pending"
@@ -167,6 +177,13 @@ class Intake(Generic[C]):
             asked.message.workspace,
             asked.message.first,
         )
+
+    @staticmethod
+    async def _acknowledged(asked: Asked, work: Work[C]) -> None:
+        if asked.key.holder != asked.message.giver:
+            raise Refused("wrong-role", f"{asked.key.holder} keeps no audit log", asked.key.kid, asked.envelope.id)
+        heads: dict[str, int] = asked.message.heads
+        await work.connection.execute(_ACKNOWLEDGED, sorted(heads), [heads[aggregate] for aggregate in sorted(heads)])
 
     async def _event(self, envelope: EventEnvelope, key: PublicKey, delivery: Delivery, work: Work[C]) -> None:
         producer = key.holder
@@ -220,11 +237,24 @@ class Intake(Generic[C]):
             logger().info("intake.gap", producer=producer, aggregate=aggregate, first=first, last=last)
             work.emit(chassis_messages(producer).resend(workspace=aggregate, first=first, last=last))
 
+    @staticmethod
+    async def _know_thinned(producer: str, aggregate: str, heard: int, thinned: int, work: Work[C]) -> None:
+        """Whoever comes late goes without the events that were overtaken and are kept no more."""
+        if thinned > heard and await work.connection.fetchval(
+            "UPDATE heard SET thinned = $3 WHERE producer = $1 AND aggregate = $2 AND thinned < $3 RETURNING 1",
+            producer,
+            aggregate,
+            thinned,
+        ):
+            metrics.EVENTS_MISSED.labels(producer).inc(thinned - heard)
+            logger().warning("intake.thinned", producer=producer, aggregate=aggregate, heard=heard, thinned=thinned)
+
     async def _head(self, envelope: Envelope, producer: str, work: Work[C]) -> None:
         """A producer says how far it has come: what has not been heard of is asked for."""
         if producer == self._runtime.identity.service:
             return
-        heads = self._runtime.handlers.chassis.head.model_validate(envelope.data).heads
+        told = self._runtime.handlers.chassis.head.model_validate(envelope.data)
+        heads = told.heads
         known = {
             row["aggregate"]: row["sequence"]
             for row in await work.connection.fetch(
@@ -237,6 +267,7 @@ class Intake(Generic[C]):
             heard = known.get(aggregate, 0)
             if last > heard:
                 await self._heard(producer, aggregate, work)
+                await self._know_thinned(producer, aggregate, heard, told.thinned.get(aggregate, 0), work)
                 if await self._is_still_behind(producer, aggregate, work):
                     await self._ask(producer, aggregate, heard + 1, last, work)
 

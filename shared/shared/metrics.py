@@ -12,6 +12,14 @@ SEQUENCE_GAPS = Counter(
     "tresor_sequence_gaps_total", "Gaps in a producer's events; each asks for a resend.", ["producer"]
 )
 
+EVENTS_MISSED = Counter(
+    "tresor_events_missed_total",
+    "Overtaken events that their producer had forgotten before this service heard them.",
+    ["producer"],
+)
+ROWS_FORGOTTEN = Counter("tresor_rows_forgotten_total", "Rows deleted as their time was over.", ["table"])
+FORGETTING_SECONDS = Histogram("tresor_forgetting_seconds", "One round over all tables.", buckets=_SECONDS)
+
 # Lanes: what is worked on.
 MESSAGE_SECONDS = Histogram(
     "tresor_message_seconds", "A handler's transaction, from begin to commit.", ["type"], buckets=_SECONDS

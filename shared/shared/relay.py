@@ -33,7 +33,7 @@ WHERE sent_at IS NULL AND bucket = ANY($1) ORDER BY aggregate, sequence LIMIT $2
 """
 # Row by row, in one round trip: a plan made while the outbox was small must not scan it later.
 _SENT = "UPDATE outbox SET sent_at = $3 WHERE aggregate = $1 AND sequence = $2"
-_HEADS = "SELECT aggregate, sequence FROM stream WHERE aggregate !~ '^!'"
+_HEADS = "SELECT aggregate, sequence, thinned FROM stream WHERE aggregate !~ '^!'"
 HEADS_PER_MESSAGE = 2000
 
 
@@ -141,7 +141,11 @@ class Relay(Generic[C]):
             return
         identity, kind = self._runtime.identity, self._runtime.handlers.chassis.head
         for start in range(0, len(rows), HEADS_PER_MESSAGE):
-            heads = kind(heads={row["aggregate"]: row["sequence"] for row in rows[start : start + HEADS_PER_MESSAGE]})
+            some = rows[start : start + HEADS_PER_MESSAGE]
+            heads = kind(
+                heads={row["aggregate"]: row["sequence"] for row in some},
+                thinned={row["aggregate"]: row["thinned"] for row in some if row["thinned"]},
+            )
             event_id = identity.ids.uuid()
             body = (
                 Envelope(

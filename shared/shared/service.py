@@ -26,6 +26,7 @@ from shared.notifications.scan import sealed_ahead
 from shared.outbox import Identity
 from shared.reconcile import ReconcileLane
 from shared.relay import Relay
+from shared.retention import Retention
 from shared.runtime import Runtime
 from shared.set_right import ClockWatch, bring_forward
 from shared.settings import ServiceSettings
@@ -73,6 +74,7 @@ class Service(Generic[C]):
         self.bus = Bus(runtime, url, queues, settings.prefetch)
         self.relay = Relay(runtime, url)
         self.firehose = self._open_firehose(runtime)
+        self.retention = Retention(runtime, settings)
         self.health = HealthServer(settings.http_host, settings.http_port, self.readiness)
         await leases.renew()
         self._watch = ClockWatch(self.clock)
@@ -85,6 +87,7 @@ class Service(Generic[C]):
             ("reconcile", ReconcileLane(runtime).run()),
             ("bus", self.bus.run()),
             ("health", self.health.run()),
+            ("retention", self.retention.run()),
         ]
         if self.firehose is not None:
             parts.append(("firehose", self.firehose.run()))
@@ -145,7 +148,7 @@ class Service(Generic[C]):
 
     async def stop(self) -> None:
         """Take nothing new, end what has begun, give the lanes back."""
-        order = ("bus", "firehose", "reconcile", "decide", "relay", "leases")
+        order = ("retention", "bus", "firehose", "reconcile", "decide", "relay", "leases")
         for name in order:
             task = self.tasks.get(name)
             if task is not None:

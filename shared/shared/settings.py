@@ -47,6 +47,15 @@ class ServiceSettings(BaseSettings):
     lane_lease_seconds: float = Field(default=10.0, gt=0)
     work_concurrency: int = Field(default=24, ge=1, le=1000)
     """How many keys one replica works on at once."""
+    inbox_days: float = Field(default=30.0, ge=1)
+    """How long handled events are kept. Commands are kept for ever: an id is good once."""
+    outbox_days: float = Field(default=90.0, ge=1)
+    """How long events that were told are all kept. After that, and once the audit log has them, the last of each type of a
+    workspace is, so that a service that comes later learns how things stand."""
+    effects_days: float = Field(default=90.0, ge=1)
+    """How long it is kept which calls changed the cloud; the audit log keeps their events for ever."""
+    refused_days: float = Field(default=90.0, ge=1)
+    """How long the bytes of refused and parked input are kept; what is parked stays until somebody decides."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     traces_path: Path | None = None
     """Spans as JSON lines; OTEL_EXPORTER_OTLP_ENDPOINT sends them to a collector as well."""
