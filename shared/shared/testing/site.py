@@ -1,4 +1,4 @@
-"""For tests: keys, a keyring, services in this process or as processes, and an operator, on a real broker and database."""
+"""A deployment for one test: services in this process or as processes, and an operator, on a real broker and database."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
@@ -25,104 +25,14 @@ from contracts.envelope import (
     Event,
     EventEnvelope,
     Query,
-    Role,
 )
 from shared.clock import Clock, Ids, SystemClock
 from shared.handlers import Handlers
 from shared.service import Service
 from shared.settings import ServiceSettings
-from shared.signing import PublicKey, Signer, generate, write_keyring, write_private
+from shared.testing.keys import SERVICES, Keys
+from shared.testing.tap import PATIENCE_SECONDS, Tap
 from shared.topology import declare
-
-M = TypeVar("M", bound=Event)
-SERVICES = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")
-PATIENCE_SECONDS = 30.0
-
-
-class Keys:
-    """Keys of the five services and of three people, in a folder, with their keyring."""
-
-    PEOPLE = {
-        "ana": frozenset({Role.OPERATOR}),
-        "sam": frozenset({Role.SECURITY_OFFICER}),
-        "ada": frozenset({Role.AUDITOR}),
-    }
-
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        self.folder = folder
-        self.keyring_path = folder / "keyring.json"
-        self._clock = clock
-        self.keys: dict[str, PublicKey] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-        for service in SERVICES:
-            self.add(service, frozenset({Role.SERVICE}))
-        for person, roles in self.PEOPLE.items():
-            self.add(person, roles)
-
-    def add(self, holder: str, roles: frozenset[Role], workspaces: tuple[str, ...] = ("*",), days: int = 1) -> None:
-        """A new key for `holder`, in the ring."""
-        jwk, public = generate(holder)
-        path = self.folder / f"{holder}.jwk"
-        path.unlink(missing_ok=True)
-        write_private(path, jwk)
-        now = self._clock.now()
-        self.keys[holder] = PublicKey(
-            kid=holder, holder=holder, roles=roles, workspaces=workspaces, public=public,
-            not_before=now - timedelta(hours=1), not_after=now + timedelta(days=days),
-        )  # fmt: skip
-        write_keyring(self.keyring_path, tuple(self.keys.values()))
-
-    def path(self, holder: str) -> Path:
-        """The private key's file."""
-        return self.folder / f"{holder}.jwk"
-
-    def signer(self, holder: str) -> Signer:
-        """Signs as `holder`."""
-        return Signer.load(self.path(holder))
-
-
-class Tap:
-    """Hears every event on the bus from the moment it is opened."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-        self._new = asyncio.Condition()
-
-    async def take(self, message: AbstractIncomingMessage) -> None:
-        async with self._new:
-            self.events.append(json.loads(message.body))
-            self._new.notify_all()
-        await message.ack()
-
-    def of(self, kind: type[M], workspace: str | None = None) -> list[M]:
-        """The events of that type so far, in order, once each."""
-        found = {
-            event["id"]: event
-            for event in self.events
-            if event["type"] == kind.type and (workspace is None or event["subject"] == workspace)
-        }
-        return [kind.model_validate(event["data"]) for event in found.values()]
-
-    async def until(
-        self,
-        kind: type[M],
-        *,
-        workspace: str | None = None,
-        where: Callable[[M], bool] = lambda _: True,
-        seconds: float = PATIENCE_SECONDS,
-    ) -> M:
-        """The first event of that type that fits; waits for it. Raises TimeoutError saying what did come."""
-        async with self._new:
-            try:
-                async with asyncio.timeout(seconds):
-                    while True:
-                        for event in self.of(kind, workspace):
-                            if where(event):
-                                return event
-                        await self._new.wait()
-            except TimeoutError:
-                seen = [f"{event['type']}({event['subject']})" for event in self.events[-40:]]
-                raise TimeoutError(f"no {kind.type} after {seconds} s; last seen: {seen}") from None
 
 
 class Site:
