@@ -22,12 +22,12 @@ from bootstrap.places import CHECKOUT, RUN
 from bootstrap.ports import LOOPBACK, free_ports
 from bootstrap.processes import Process, spawn, wait_gone
 from contracts.envelope import Role
+from contracts.services import SERVICES
 from demo.clouds import CloudAccess, Lab, Twin
 from operator_cli.settings import Settings
 from shared.clock import SystemClock
 from shared.signing import PublicKey, generate, write_keyring, write_private
 
-SERVICES = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")
 OPERATOR = "ana@example.org"
 RUNS = RUN / "demo-runs"
 KEPT_RUNS = 5

@@ -17,6 +17,7 @@ from contracts.envelope import (
     Query,
     Role,
 )
+from contracts.services import SERVICES
 from shared import strict_json
 from shared.handlers import Handlers
 from shared.signing import Keyring, PublicKey, Untrusted
@@ -27,7 +28,6 @@ E = TypeVar("E", bound=Envelope)
 
 MAX_ADMISSION = timedelta(minutes=5)
 CLOCK_TOLERANCE = timedelta(seconds=30)
-SERVICES = frozenset({"provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor"})
 HEAD_SUFFIX = ".outbox.head"
 
 

@@ -15,10 +15,10 @@ from aiormq.exceptions import ChannelAccessRefused
 
 from bootstrap.leases import BrokerLease
 from contracts import envelope
+from contracts.services import SERVICES
 from rabbitmq import grants
 from shared.notifications import topology as notifications
 
-SERVICES = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")
 TOPIC = aio_pika.ExchangeType.TOPIC
 Action = Callable[[AbstractChannel], Awaitable[object]]
 

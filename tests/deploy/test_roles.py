@@ -9,9 +9,8 @@ import pytest
 
 from bootstrap.access import ROLES_SQL
 from bootstrap.leases import DatabaseLease
+from contracts.services import SERVICES
 from postgres.passwords import ROLES, scram_verifier
-
-SERVICES = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -13,7 +13,7 @@ import pytest
 
 from bootstrap.leases import BrokerLease, DatabaseLease
 from contracts import provisioner
-from shared.testing import SERVICES
+from contracts.services import SERVICES
 from tests.system.chain import Chain, running_chain
 
 SEEDS = [int(seed) for seed in os.environ.get("TRESOR_FAULT_SEEDS", "1,2,3,4,5,6,7,8").split(",")]

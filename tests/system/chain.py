@@ -17,8 +17,9 @@ from openstack.connection import Connection
 from bootstrap.leases import BrokerLease, DatabaseLease
 from contracts import provisioner
 from contracts.examples import DOCUMENT
+from contracts.services import SERVICES
 from contracts.workspace import Workspace
-from shared.testing import SERVICES, Site
+from shared.testing import Site
 from twin.testing import RunningTwin
 
 DEMO = Path(__file__).parents[2] / "deploy" / "demo"

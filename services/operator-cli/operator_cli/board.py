@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from contracts.envelope import EffectRecorded, Message
 from contracts.provisioner import Progressed
+from contracts.services import SERVICES
 from operator_cli import sentences
 from operator_cli.printing import console
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
 
-SERVICES = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")
 _WIDTH = 40
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from contracts.services import SERVICES
 from operator_cli.exits import Exit, Stop
 from operator_cli.options import LongTimeout, Output, Timeout, Yes
 from operator_cli.printing import Form, console, emit, say, table
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 DROP_SECONDS = 30.0
 REPLAY_SECONDS = 2000.0
 """Longer than a command waits for its approval."""
-SERVICES = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")
 
 app = typer.Typer(invoke_without_command=True, help="Messages that a service set aside or refused.")
 

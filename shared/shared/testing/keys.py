@@ -4,10 +4,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from contracts.envelope import Role
+from contracts.services import SERVICES
 from shared.clock import Clock
 from shared.signing import PublicKey, Signer, generate, write_keyring, write_private
-
-SERVICES = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")
 
 
 class Keys:

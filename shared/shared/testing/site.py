@@ -26,11 +26,12 @@ from contracts.envelope import (
     EventEnvelope,
     Query,
 )
+from contracts.services import SERVICES
 from shared.clock import Clock, Ids, SystemClock
 from shared.handlers import Handlers
 from shared.service import Service
 from shared.settings import ServiceSettings
-from shared.testing.keys import SERVICES, Keys
+from shared.testing.keys import Keys
 from shared.testing.tap import PATIENCE_SECONDS, Tap
 from shared.topology import declare
 

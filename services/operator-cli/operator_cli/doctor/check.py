@@ -16,6 +16,3 @@ class Check:
     detail: str
     remedy: str = ""
     """What to do; empty when nothing is to be done."""
-
-
-SERVICES = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")

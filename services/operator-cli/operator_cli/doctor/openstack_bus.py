@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from operator_cli.doctor.check import SERVICES, Check
+from contracts.services import SERVICES
+from operator_cli.doctor.check import Check
 from operator_cli.settings import Settings
 from shared.client.errors import NotPermitted, Unreachable
 from shared.client.probes import Probe

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from contracts.envelope import COMMANDS_EXCHANGE, EVENTS_EXCHANGE, QUERIES_EXCHANGE
-from operator_cli.doctor.check import SERVICES, Check
+from contracts.services import SERVICES
+from operator_cli.doctor.check import Check
 from operator_cli.settings import Settings
 
 AREA = "rights"
