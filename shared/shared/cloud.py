@@ -23,8 +23,18 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from shared import metrics
 from shared.clock import Clock
-from shared.errors import CloudError, Configuration, Conflict, Forbidden, Invalid, NotFound, Transient, Unknown
-from shared.telemetry import cleaned
+from shared.errors import (
+    CloudError,
+    Configuration,
+    Conflict,
+    CredentialsRefused,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Transient,
+    Unknown,
+)
+from shared.telemetry import cleaned, logger
 
 T = TypeVar("T")
 
@@ -36,6 +46,8 @@ MAX_KEPT_CONNECTIONS = 32
 _AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 URGENT_THREADS = 6
 """Kept free for calls that can't wait until the listings in front of them are through."""
+LOGIN_AGAIN_SECONDS = 60.0
+"""After a refused login: sooner it is not tried again, as Keystone may lock a user who fails too often."""
 _MIGHT_HAVE_HAPPENED = (502, 504)
 """A proxy gave up waiting: the service behind it may still do it."""
 
@@ -82,6 +94,8 @@ class Cloud:
         self._urgent_executor = ThreadPoolExecutor(URGENT_THREADS, thread_name_prefix="cloud-urgent")
         self._lock = threading.Lock()
         self._connection: Connection | None = None
+        self._refused = ""
+        self._login_again_at = 0.0
         self._projects: OrderedDict[str, Connection] = OrderedDict()
 
     async def call(
@@ -113,6 +127,11 @@ class Cloud:
             metrics.CLOUD_CALLS.labels(outcome).inc()
             metrics.CLOUD_SECONDS.observe(self._clock.monotonic_seconds() - began)
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the last login was refused."""
+        return bool(self._refused)
+
     def _run(self, fn: Callable[[Connection], T], request_id: str | None, project_id: str | None) -> T:
         _request.request_id = request_id
         try:
@@ -123,6 +142,9 @@ class Cloud:
         except CloudError:
             raise
         except (sdk.SDKException, auth.ClientException) as error:
+            # In a project it may be the role there that is missing: that is no matter of the login.
+            if project_id is None and _is_refused_login(error):
+                raise self._login_refused(error) from error
             raise classified(error, is_write=request_id is not None) from error
         finally:
             _request.request_id = None
@@ -130,6 +152,9 @@ class Cloud:
     def _connect(self) -> Connection:
         with self._lock:
             if self._connection is None:
+                wait_seconds = self._login_again_at - self._clock.monotonic_seconds()
+                if self._refused and wait_seconds > 0:
+                    raise CredentialsRefused(self._refused, retry_after_seconds=wait_seconds)
                 try:
                     config = openstack.config.OpenStackConfig(
                         config_files=self._files, session_constructor=_Session, load_envvars=False, pw_func=None
@@ -138,9 +163,26 @@ class Cloud:
                 except sdk.ConfigException as error:
                     raise Configuration(f"cloud '{self._name}': {error}; check TRESOR_CLOUDS_PATH") from None
                 connection = Connection(config=region)
-                connection.authorize()
-                self._connection = connection
+                try:
+                    connection.authorize()
+                except sdk.SDKException as error:
+                    if _is_refused_login(error):
+                        raise self._login_refused(error) from error
+                    raise
+                self._connection, self._refused = connection, ""
             return self._connection
+
+    def _login_refused(self, error: Exception) -> CredentialsRefused:
+        """Told once for each login; the next one reads clouds.yaml anew, so that mending it is enough."""
+        self._refused = (
+            f"Keystone refuses the credentials of cloud '{self._name}' ({cleaned(str(error))[:300]}): put good ones into "
+            f"{self._files[0] if self._files else 'clouds.yaml'}, or have the user unlocked; no restart is needed"
+        )
+        self._login_again_at = self._clock.monotonic_seconds() + LOGIN_AGAIN_SECONDS
+        self._connection = None
+        self._projects.clear()
+        logger().error("cloud.credentials-refused", cloud=self._name, error=self._refused)
+        return CredentialsRefused(self._refused, retry_after_seconds=LOGIN_AGAIN_SECONDS)
 
     def _rescoped(self, connection: Connection, project_id: str) -> Connection:
         with self._lock:
@@ -186,6 +228,11 @@ def classified(error: Exception, *, is_write: bool) -> CloudError:
     if status is not None or _never_sent(error) or not is_write:
         return Transient(said, **named)
     return Unknown(said, **named)
+
+
+def _is_refused_login(error: Exception) -> bool:
+    """Whether Keystone gave no token; a service that does not take a token it gave says so otherwise."""
+    return any(isinstance(one, auth.Unauthorized) for one in _causes(error))
 
 
 def _retry_after_seconds(error: Exception) -> float | None:

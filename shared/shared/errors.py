@@ -68,6 +68,17 @@ class Forbidden(CloudError):
     """401 or 403: the service's user may not do this; a role is missing."""
 
 
+class CredentialsRefused(CloudError):
+    """Keystone refuses the login itself: a wrong or expired password or application credential, or a locked user.
+
+    Nothing works before somebody mends it, and trying often may lock the user, so it is tried again slowly.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message, status=401)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Transient(CloudError):
     """OpenStack could not do it just now, and did not do it: 5xx before any effect, 429, connection refused."""
 

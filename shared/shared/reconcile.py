@@ -12,7 +12,7 @@ from shared.clock import Clock, Ids
 from shared.db import INTERRUPTED, LOST, transaction
 from shared.effects import make_effect
 from shared.effects_together import make_effects
-from shared.errors import LeaseLost, Transient, Unsettled
+from shared.errors import CredentialsRefused, LeaseLost, Transient, Unsettled
 from shared.runtime import Runtime, wait
 from shared.telemetry import cleaned, logger, span
 from shared.work import C, Work
@@ -188,7 +188,7 @@ class ReconcileLane(Generic[C]):
             attempts, outcome = row["attempts"] + 1, "failed"
             pause = self._back_off(error, attempts)
             said = cleaned(f"{type(error).__name__}: {error}")[:1000]
-            if isinstance(error, (Transient, Unsettled)):
+            if isinstance(error, (CredentialsRefused, Transient, Unsettled)):
                 logger().warning("reconcile.put-off", key=row["key"], error=said, retry_after_seconds=round(pause, 1))
             else:
                 logger().exception("reconcile.failed", key=row["key"], attempts=attempts)

@@ -135,6 +135,8 @@ class Service(Generic[C]):
             "database": bool(self.runtime.leases.held)
             and self.runtime.leases.holds(next(iter(self.runtime.leases.held))) is not None,
         }
+        if self.cloud is not None:
+            parts["cloud-credentials"] = not self.cloud.is_refused
         if self.firehose is not None:
             parts["notifications"] = self.firehose.connected
         return parts

@@ -11,7 +11,7 @@ from operator_cli.doctor.check import Check
 from operator_cli.settings import Settings
 from shared.clock import SystemClock
 from shared.cloud import Cloud
-from shared.errors import CloudError, Configuration
+from shared.errors import CloudError, Configuration, CredentialsRefused
 
 AREA = "OpenStack's APIs"
 SECONDS = 20.0
@@ -57,6 +57,9 @@ async def checks(settings: Settings, clouds: Path | None) -> AsyncIterator[Check
         except TimeoutError:
             remedy = "are the endpoints in Keystone's catalog reachable?"
             found = [Check(AREA, name, "FAIL", "no answer in time", remedy)]
+        except CredentialsRefused as error:
+            remedy = "put good credentials into clouds.yaml; a locked or disabled user: `openstack user set --enable`"
+            found = [Check(AREA, name, "FAIL", _words(error), remedy)]
         except (CloudError, Configuration) as error:
             remedy = "check the entry in clouds.yaml, and that Keystone is up"
             found = [Check(AREA, name, "FAIL", _words(error), remedy)]
