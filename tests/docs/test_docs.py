@@ -52,7 +52,7 @@ def test_commands_and_options_that_are_named_exist(page: Path) -> None:
         command = top.commands.get(words[0])  # type: ignore[attr-defined]
         assert command is not None, said
         if hasattr(command, "commands"):
-            inner = [name for name in re.split(r"[|]", words[1]) if name] if len(words) > 1 else []
+            inner = [name for name in re.split(r"[|]", words[1]) if name] if words[1:] and words[1][0] != "-" else []
             for name in inner:
                 assert name.strip(",") in command.commands, said
             command = command.commands[inner[0].strip(",")] if inner else command
