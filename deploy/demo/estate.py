@@ -18,51 +18,25 @@ from bootstrap.backing import Backing, open_backing
 from bootstrap.console import Console, Lacking
 from bootstrap.containers import ContainerServers
 from bootstrap.leases import BrokerLease, DatabaseLease
-from bootstrap.places import CHECKOUT, RUN
+from bootstrap.places import CHECKOUT
 from bootstrap.ports import LOOPBACK, free_ports
 from bootstrap.processes import Process, spawn, wait_gone
 from contracts.envelope import Role
 from contracts.services import SERVICES
 from demo.clouds import CloudAccess, Lab, Twin
+from demo.runs import RUNNER, STATE
 from operator_cli.settings import Settings
 from shared.clock import SystemClock
 from shared.signing import PublicKey, generate, write_keyring, write_private
 
 OPERATOR = "ana@example.org"
-RUNS = RUN / "demo-runs"
-KEPT_RUNS = 5
 READY_SECONDS = 45.0
 STOP_SECONDS = 12.0
 LOG_TAIL_LINES = 25
-STATE = "state.json"
-"""In a run's folder while something of it is there: what has to be ended, and whether it was to be kept."""
-RUNNER = "runner"
-"""Beside it: the process of the demo itself."""
 
 
 class ServiceEnded(Exception):
     """A process of the demo ended by itself; the message has the end of its log."""
-
-
-def new_folder() -> Path:
-    """A folder for this run; the oldest runs' folders go. `latest` names the newest."""
-    RUNS.mkdir(parents=True, exist_ok=True)
-    old = sorted(
-        (path for path in RUNS.iterdir() if path.is_dir() and not path.is_symlink()),
-        key=lambda path: path.stat().st_mtime,
-    )
-    for path in old[: -KEPT_RUNS + 1]:
-        if not any(Process.read(pid) for pid in path.glob("*.pid")):
-            shutil.rmtree(path, ignore_errors=True)
-    folder = RUNS / f"{os.getpid()}-{secrets.token_hex(3)}"
-    for part in ("logs", "keys", "siem"):
-        (folder / part).mkdir(parents=True)
-    if own := Process.of(os.getpid()):
-        own.write(folder / RUNNER)
-    latest = RUNS / "latest"
-    latest.unlink(missing_ok=True)
-    latest.symlink_to(folder.name)
-    return folder
 
 
 class Estate:

@@ -14,7 +14,8 @@ from bootstrap.console import Console, Lacking
 from bootstrap.containers import ContainerServers
 from bootstrap.leases import BrokerLease, DatabaseLease
 from bootstrap.processes import Process
-from demo.estate import RUNNER, RUNS, STATE, end_all
+from demo.estate import end_all
+from demo.runs import RUNNER, RUNS, STATE
 from demo.story import DELETE_SECONDS
 
 _SERVER_PID_FILES = ("broker/broker.pid", "broker/epmd.pid", "database/database.pid")

@@ -18,7 +18,8 @@ from bootstrap.console import Console, Lacking  # noqa: E402  the folder is on t
 from contracts.site import Site  # noqa: E402
 from contracts.workspace import Workspace  # noqa: E402
 from demo import kept  # noqa: E402
-from demo.estate import Estate, ServiceEnded, new_folder  # noqa: E402
+from demo.estate import Estate, ServiceEnded  # noqa: E402
+from demo.runs import new_folder  # noqa: E402
 from demo.story import Disappointed, Story  # noqa: E402
 from operator_cli.document import load  # noqa: E402
 from operator_cli.exits import Stop  # noqa: E402
