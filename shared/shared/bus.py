@@ -88,10 +88,14 @@ class Bus(Generic[C]):
         service = self._runtime.identity.service
         watch = await connect(self._url, f"{service} watch")
         broker = self._broker()
+        endings: list[Callable[[], Awaitable[None]]] = [broker.stop]
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 channel = await watch.channel()
                 await declare(channel, self._queues)
+                # Stopping waits for what is being stored, which without a database takes longer than it may: a
+                # connection that was left open would keep its consumers, and the queues theirs.
+                endings.append((await broker.connect()).close)
             await self._start(broker, channel)
             self.connected.set()
             self._runtime.wakes.all()
@@ -99,9 +103,9 @@ class Bus(Generic[C]):
             await self._watch(watch, channel)
         finally:
             self.connected.clear()
-            for closing in (broker.stop(), watch.close()):
+            for end in (*endings, watch.close):
                 with contextlib.suppress(Exception):
-                    await asyncio.wait_for(closing, 3)
+                    await asyncio.wait_for(end(), 3)
 
     async def _start(self, broker: RabbitBroker, channel: AbstractChannel) -> None:
         """Begin to consume. Queues that can be declared but never consumed are made anew (decision record 0003)."""
