@@ -89,10 +89,7 @@ def main() -> None:
     except Stop as stop:
         tell_stop(stop)
         code = stop.code
-    except typer.Abort:
-        tell_stop(Stop(Exit.INTERRUPTED, "interrupted; a command that was sent goes on"))
-        code = Exit.INTERRUPTED
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         tell_stop(Stop(Exit.INTERRUPTED, "interrupted; a command that was sent goes on"))
         code = Exit.INTERRUPTED
     except Exception as error:
