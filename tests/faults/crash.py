@@ -8,7 +8,10 @@ from shared.testing import Site
 
 
 async def crash(site: Site, service: Service[Any]) -> None:
-    """End it at whatever it awaits. Its database sessions are cut first, so that no cleaning up reaches them."""
+    """End it at whatever it awaits. Cut its wires to the broker first: a process that dies closes its connections.
+
+    Its database sessions are cut here, so that no cleaning up reaches the database.
+    """
     site.forget(service)
     service.pool.terminate()
     for task in service.tasks.values():

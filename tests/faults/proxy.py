@@ -67,6 +67,11 @@ class Wire:
             for task in self._tasks:
                 task.cancel()
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._links)
+
     def through(self, url: str) -> str:
         """That URL, through this wire."""
         parts = urlsplit(url)
@@ -88,6 +93,23 @@ class Wire:
         """RST to both ends of every connection."""
         for link in tuple(self._links):
             self._reset(link)
+
+    def strike(self, chance: random.Random) -> None:
+        """One of the things that go wrong on a wire, until `heal`."""
+        match chance.choice(("silent", "half", "late", "lossy", "reset", "refused")):
+            case "silent":
+                self.stall()
+            case "half":
+                self.stall(chance.choice(("up", "down")))
+            case "late":
+                self.delay_seconds = chance.uniform(0.02, 0.2)
+            case "lossy":
+                self.loss = chance.uniform(0.05, 0.4)
+            case "reset":
+                self.reset()
+            case _:
+                self.is_refusing = True
+                self.reset()
 
     def cut_after(self, pattern: bytes, times: int = 1) -> None:
         """So many times: what holds `pattern` still reaches the server, its answer is lost, and then comes an RST."""

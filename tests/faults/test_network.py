@@ -68,26 +68,10 @@ async def test_a_bad_network(wired: Wired, seed: int) -> None:
     """Partitions, one way and both, lateness, loss and resets, on any wire, several at once."""
     chance = random.Random(f"network-{seed}")
 
-    def strike(wire: Wire) -> None:
-        match chance.choice(("silent", "half", "late", "lossy", "reset", "refused")):
-            case "silent":
-                wire.stall()
-            case "half":
-                wire.stall(chance.choice(("up", "down")))
-            case "late":
-                wire.delay_seconds = chance.uniform(0.02, 0.2)
-            case "lossy":
-                wire.loss = chance.uniform(0.05, 0.4)
-            case "reset":
-                wire.reset()
-            case "refused":
-                wire.is_refusing = True
-                wire.reset()
-
     async def fault() -> None:
         for _ in range(5):
             for wire in chance.sample(wired.wires, chance.randint(1, 3)):
-                strike(wire)
+                wire.strike(chance)
             await asyncio.sleep(chance.uniform(0.3, 2.5))
             for wire in wired.wires:
                 wire.heal()

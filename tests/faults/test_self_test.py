@@ -1,0 +1,48 @@
+"""Would the harness notice? Each check holds on the code as it is, and fails on the bug that it is there for.
+
+A bug that no check finds means that a check is missing. In every run: each check once, and a handful of the bugs.
+"""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bootstrap.leases import BrokerLease, DatabaseLease
+from tests.faults.bugs import BUGS, Bug
+from tests.faults.ground import Ground, ground
+
+PATIENCE_SECONDS = 30.0
+PATIENCE_WITH_A_BUG_SECONDS = 10.0
+IN_EVERY_RUN = {
+    "acknowledged before the commit",
+    "returns ignored",
+    "outbox outside the transaction",
+    "signatures not verified",
+    "fences not checked in a look",
+    "unknown outcomes retried",
+}
+CHECKS = sorted({bug.check for bug in BUGS}, key=lambda check: check.__name__)
+CHOSEN = [bug if bug.name in IN_EVERY_RUN else pytest.param(bug, marks=pytest.mark.campaign) for bug in BUGS]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+async def test_the_code_as_it_is(
+    broker: BrokerLease, database: DatabaseLease, tmp_path: Path, check: Callable[[Ground], Awaitable[None]]
+) -> None:
+    async with ground(broker, database, tmp_path, PATIENCE_SECONDS) as here:
+        await check(here)
+
+
+@pytest.mark.parametrize("bug", CHOSEN, ids=str)
+async def test_a_bug_is_caught(
+    broker: BrokerLease, database: DatabaseLease, tmp_path: Path, bug: Bug, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ground(broker, database, tmp_path, PATIENCE_WITH_A_BUG_SECONDS) as here:
+        bug.apply(monkeypatch, here)
+        with pytest.raises(AssertionError):
+            await bug.check(here)
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len({bug.name for bug in BUGS}) == len(BUGS) >= 20
