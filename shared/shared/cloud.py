@@ -34,7 +34,7 @@ from shared.errors import (
     Transient,
     Unknown,
 )
-from shared.telemetry import cleaned, logger
+from shared.telemetry import cleaned
 
 T = TypeVar("T")
 
@@ -83,7 +83,9 @@ class Cloud:
         *,
         threads: int = 12,
         timeout_seconds: float = 60.0,
+        on_refused: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`on_refused` is told, from a thread, each time that Keystone refuses the login."""
         self._name = cloud_name
         self._clock = clock
         self._threads = threads
@@ -95,6 +97,7 @@ class Cloud:
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._refused = ""
+        self._on_refused = on_refused
         self._login_again_at = 0.0
         self._projects: OrderedDict[str, Connection] = OrderedDict()
 
@@ -173,7 +176,7 @@ class Cloud:
             return self._connection
 
     def _login_refused(self, error: Exception) -> CredentialsRefused:
-        """Told once for each login; the next one reads clouds.yaml anew, so that mending it is enough."""
+        """What to say of it; the next login reads clouds.yaml anew, so that mending it is enough."""
         self._refused = (
             f"Keystone refuses the credentials of cloud '{self._name}' ({cleaned(str(error))[:300]}): put good ones into "
             f"{self._files[0] if self._files else 'clouds.yaml'}, or have the user unlocked; no restart is needed"
@@ -181,7 +184,7 @@ class Cloud:
         self._login_again_at = self._clock.monotonic_seconds() + LOGIN_AGAIN_SECONDS
         self._connection = None
         self._projects.clear()
-        logger().error("cloud.credentials-refused", cloud=self._name, error=self._refused)
+        self._on_refused(self._refused)
         return CredentialsRefused(self._refused, retry_after_seconds=LOGIN_AGAIN_SECONDS)
 
     def _rescoped(self, connection: Connection, project_id: str) -> Connection:

@@ -105,6 +105,7 @@ class Service(Generic[C]):
             self.clock,
             threads=settings.cloud_threads,
             timeout_seconds=settings.cloud_timeout_seconds,
+            on_refused=lambda said: logger().error("cloud.credentials-refused", error=said),
         )
 
     def _open_firehose(self, runtime: Runtime[C]) -> Firehose | None:

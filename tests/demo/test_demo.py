@@ -1,11 +1,7 @@
-"""`make demo` as its user runs it: to its end, interrupted, with a service that dies, and with a wrong document."""
+"""`make demo` as its user runs it: to its end, interrupted, killed, with a service that dies, and with a wrong document."""
 
-import asyncio
 import json
-import os
-import re
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,81 +9,24 @@ import pytest
 from bootstrap.backing import Backing
 from bootstrap.places import CHECKOUT
 from bootstrap.processes import Process
+from tests.demo import running
+from tests.demo.running import RUN, Demo, assert_all_is_shown
 
-RUN = CHECKOUT / "deploy" / "demo" / "run.py"
-PATIENCE_SECONDS = 300.0
-
-
-class Demo:
-    """A demo as a process."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.lines: list[str] = []
-
-    @classmethod
-    async def start(cls, *arguments: str) -> "Demo":
-        """Start it; its output is read as it comes."""
-        clean = {name: value for name, value in os.environ.items() if name != "KEEP"}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-u", str(RUN), *arguments,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=clean, cwd=CHECKOUT,
-        )  # fmt: skip
-        return cls(process)
-
-    async def until(self, pattern: str) -> re.Match[str]:
-        """Read until a line fits."""
-        assert self.process.stdout is not None
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while line := (await self.process.stdout.readline()).decode():
-                self.lines.append(line.rstrip())
-                if found := re.search(pattern, line):
-                    return found
-        raise AssertionError(f"no line like {pattern}:\n{self.text}")
-
-    async def end(self) -> int:
-        """Read to the end; the exit code."""
-        assert self.process.stdout is not None
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            rest = await self.process.stdout.read()
-            self.lines += rest.decode().splitlines()
-            return await self.process.wait()
-
-    @property
-    def text(self) -> str:
-        """All that it said so far."""
-        return "\n".join(self.lines)
-
-    def processes(self) -> list[Process]:
-        """What runs for it now."""
-        (folder,) = (CHECKOUT / ".run" / "demo-runs").glob(f"{self.process.pid}-*")
-        return [process for path in folder.glob("*.pid") if (process := Process.read(path))]
-
-    def folder(self) -> Path:
-        """Its own folder, as it says at its end."""
-        found = re.search(r"logs and traces: (.+)/logs$", self.text, re.MULTILINE)
-        assert found, self.text
-        return Path(found[1])
+PROCESSES = 6
+"""The twin and five services."""
 
 
 @pytest.fixture(autouse=True)
 def _servers(backing: Backing, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run's own broker and database serve the demo too."""
-    access = backing.broker
-    word = access.passwords[access.administrator]
-    monkeypatch.setenv("TRESOR_BROKER_URL", f"amqp://{access.administrator}:{word}@{access.host}:{access.port}/")
-    monkeypatch.setenv("TRESOR_BROKER_MANAGEMENT_URL", access.management_url)
-    monkeypatch.setenv("TRESOR_DATABASE_URL", backing.database.superuser_dsn)
+    environment: dict[str, str] = {}
+    running.use(backing, environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
 
 
 def assert_nothing_is_left(demo: Demo, processes: list[Process]) -> None:
-    """No process, no key, no password."""
-    folder = demo.folder()
-    assert len(processes) == 6, "the twin and five services"
-    assert not [process for process in processes if process.is_alive()]
-    assert not list(folder.glob("*.pid"))
-    assert not (folder / "keys").exists()
-    assert not (folder / "tresor.yaml").exists()
+    running.assert_nothing_is_left(demo, processes, PROCESSES)
 
 
 async def test_the_whole_chain_is_shown_and_the_break_in_mended() -> None:
@@ -96,30 +35,7 @@ async def test_the_whole_chain_is_shown_and_the_break_in_mended() -> None:
     processes = demo.processes()
     code = await demo.end()
     assert code == 0, demo.text
-    order = [
-        "signs and publishes provisioner.workspace.create",
-        "provisioner.workspace.create of ana@example.org is accepted",
-        "networks ready",
-        "policy enforced and isolation proven",
-        "storage ready",
-        "openhpc-login-0 is active",
-        "workspace ready: 6 nodes",
-        "isolated",
-        "opens tcp/22 from 0.0.0.0/0 in tresor-openhpc-login",
-        "rule added in group login",
-        "SSH to the world stood open for",
-        "the hash chain verified from its first row",
-        "the finding among them",
-        "the SIEM's events",
-    ]
-    places = [demo.text.find(words) for words in order]
-    assert all(place >= 0 for place in places), dict(zip(order, places, strict=True))
-    for earlier, later in (
-        ("policy enforced", "openhpc-login-0 is active"),
-        ("storage ready", "openhpc-login-0 is active"),
-    ):
-        assert demo.text.find(earlier) < demo.text.find(later), "no server runs before the proof and the storage"
-    assert "finding, critical" in demo.text
+    assert_all_is_shown(demo)
     events = [json.loads(line) for line in (demo.folder() / "siem" / "events.jsonl").read_text().splitlines()]
     assert {event["class_uid"] for event in events} >= {2004, 6003}
     assert_nothing_is_left(demo, processes)
@@ -132,6 +48,42 @@ async def test_ctrl_c_cleans_up() -> None:
     demo.process.send_signal(signal.SIGINT)
     assert await demo.end() == 130
     assert_nothing_is_left(demo, processes)
+
+
+async def test_what_a_killed_run_left_is_ended_by_the_next() -> None:
+    killed = await Demo.start()
+    await killed.until("signs and publishes")
+    processes = killed.processes()
+    (folder,) = (CHECKOUT / ".run" / "demo-runs").glob(f"{killed.process.pid}-*")
+    killed.process.kill()
+    await killed.end()
+    assert len([process for process in processes if process.is_alive()]) == PROCESSES
+    following = await Demo.start("--stop")
+    assert await following.end() == 0
+    assert f"ending what a killed demo left in {folder}" in following.text
+    assert not [process for process in processes if process.is_alive()]
+    assert not list(folder.glob("*.pid"))
+    assert not (folder / "keys").exists()
+    assert not (folder / "tresor.yaml").exists()
+
+
+async def test_a_lab_that_is_not_up_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OS_CLIENT_CONFIG_FILE", "TRESOR_LAB_BUS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    unnamed = await Demo.start("--cloud", "lab")
+    assert await unnamed.end() == 69
+    assert "the lab is not named: `make lab-demo`" in unnamed.text
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text('{"clouds": {"lab": {"auth": {"auth_url": "http://127.0.0.1:1/v3"}}}}')
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
+    monkeypatch.setenv("TRESOR_LAB_BUS_URL", "amqp://tresor:x@127.0.0.1:1/openstack")
+    down = await Demo.start("--cloud", "lab")
+    assert await down.end() == 69
+    assert "the lab is not up: its Keystone does not answer" in down.text
+    assert "make lab-up" in down.text
+    assert "looking for a RabbitMQ" not in down.text
 
 
 async def test_a_service_that_dies_ends_the_demo_with_its_log() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import yaml
 from bootstrap.leases import BrokerLease, DatabaseLease
 from contracts.examples import DOCUMENT
 from shared.testing import Site
+from tests.operator_cli.wrong_cloud import Wrong, wrong_cloud
+from twin.testing import RunningTwin, running_twin
 
 TRESOR = Path(sys.executable).with_name("tresor")
 
@@ -87,3 +89,17 @@ def document_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def wrong() -> Iterator[Wrong]:
+    """A cloud with one of everything that is wrong; whoever changes it changes it back."""
+    with wrong_cloud() as made:
+        yield made
+
+
+@pytest.fixture
+def empty() -> Iterator[RunningTwin]:
+    """A twin as it begins."""
+    with running_twin("") as twin:
+        yield twin

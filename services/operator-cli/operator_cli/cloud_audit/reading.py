@@ -29,8 +29,7 @@ async def asked(name: str, path: Path | None, ask: "Callable[[Cloud], Awaitable[
         raise Stop(Exit.USAGE, str(error), "give --clouds, or set TRESOR_CLOUDS_PATH") from None
     except CloudError as error:
         words = " ".join(str(error).split())[:300]
-        refused = error.status in (401, 403) or "(HTTP 401)" in words  # a refused login has its status in words only
-        code = Exit.NOT_PERMITTED if refused else Exit.UNREACHABLE
+        code = Exit.NOT_PERMITTED if error.status in (401, 403) else Exit.UNREACHABLE
         raise Stop(code, f"{name}: {words}", "check the entry in clouds.yaml, and that Keystone is up") from None
     finally:
         cloud.close()

@@ -1,6 +1,6 @@
 """What the whole world may send."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from network_policy.domain.audit.finding import Found, Severity, register
 from network_policy.domain.audit.inventory import WORLD, Part
@@ -9,7 +9,7 @@ from network_policy.domain.audit.subject import Subject
 from network_policy.domain.hygiene.inspection import opened_to_world
 from network_policy.domain.intervals import Intervals, meets, normalise, subtract
 from network_policy.domain.rule import ETHERTYPES, ICMPV6, Ethertype
-from network_policy.domain.world import Group
+from network_policy.domain.world import Group, Port
 
 _ICMPV6: Intervals = ((ICMPV6 * 65536, ICMPV6 * 65536 + 65535),)
 
@@ -20,6 +20,20 @@ def _deletions(subject: Subject, group: Group, ethertype: Ethertype, wanted: Int
         f"openstack security group rule delete {rule_id}"
         for rule_id, kinds in opened_to_world(rules, ethertype)
         if meets((kinds,), wanted)
+    )
+
+
+def _of_group(
+    subject: Subject, group: Group, what: str, mend: tuple[str, ...], concerned: Sequence[Port], otherwise: Severity
+) -> Found:
+    """What is wrong about a group; of the severity `otherwise` where it concerns no port."""
+    return Found(
+        resource_id=group.id,
+        where=subject.where(group.project_id, "group", group.name, group.id),
+        what=what,
+        mend=mend,
+        severity=None if concerned else otherwise,
+        also=tuple(port.id for port in concerned),
     )
 
 
@@ -51,13 +65,13 @@ def world_open_admin(subject: Subject) -> Iterator[Found]:
             continue
         named = "; ".join(f"{ethertype} {', '.join(found)}" for ethertype, found in services.items())
         public = sum(subject.is_public(port) for port in members)
-        yield Found(
-            resource_id=group.id,
-            where=subject.where(group.project_id, "group", group.name, group.id),
-            what=f"{named} from every address, on {len(members)} ports; outside has an address for {public} of them",
-            mend=tuple(command for ethertype in services for command in _deletions(subject, group, ethertype, ADMIN)),
-            severity=None if members else Severity.LOW,
-            also=tuple(port.id for port in members),
+        yield _of_group(
+            subject,
+            group,
+            f"{named} from every address, on {len(members)} ports; outside has an address for {public} of them",
+            tuple(command for ethertype in services for command in _deletions(subject, group, ethertype, ADMIN)),
+            members,
+            Severity.LOW,
         )
 
 
@@ -83,14 +97,9 @@ def world_open(subject: Subject) -> Iterator[Found]:
             if ethertype == "IPv6":
                 left = subtract(left, _ICMPV6)
             if left:
-                yield Found(
-                    resource_id=group.id,
-                    where=subject.where(group.project_id, "group", group.name, group.id),
-                    what=f"{ethertype} {kinds_in_words(left)} from every address, on {len(members)} ports",
-                    mend=_deletions(subject, group, ethertype, left),
-                    severity=None if members else Severity.INFORMATIONAL,
-                    also=tuple(port.id for port in members),
-                )
+                what = f"{ethertype} {kinds_in_words(left)} from every address, on {len(members)} ports"
+                mend = _deletions(subject, group, ethertype, left)
+                yield _of_group(subject, group, what, mend, members, Severity.INFORMATIONAL)
 
 
 @register.kind(
@@ -113,15 +122,11 @@ def ipv6_wider(subject: Subject) -> Iterator[Found]:
         if left:
             members = subject.members.get(group.id, [])
             dual = [port for port in members if any(":" in address for address in port.addresses)]
-            yield Found(
-                resource_id=group.id,
-                where=subject.where(group.project_id, "group", group.name, group.id),
-                what=f"IPv6 {kinds_in_words(left)} from every address and not so under IPv4; {len(dual)} of "
-                f"{len(members)} ports have an IPv6 address",
-                mend=_deletions(subject, group, "IPv6", left),
-                severity=None if dual else Severity.LOW,
-                also=tuple(port.id for port in dual),
+            what = (
+                f"IPv6 {kinds_in_words(left)} from every address and not so under IPv4; {len(dual)} of "
+                f"{len(members)} ports have an IPv6 address"
             )
+            yield _of_group(subject, group, what, _deletions(subject, group, "IPv6", left), dual, Severity.LOW)
 
 
 @register.kind(
@@ -184,14 +189,9 @@ def default_group_allows(subject: Subject) -> Iterator[Found]:
             continue
         members = subject.members.get(group.id, [])
         ways = [way for way in ("ingress", "egress") if any(each.rule.direction == way for each in group.rules)]
-        yield Found(
-            resource_id=group.id,
-            where=subject.where(group.project_id, "group", group.name, group.id),
-            what=f"{len(group.rules)} rules ({' and '.join(ways)}), {len(members)} ports",
-            mend=tuple(f"openstack security group rule delete {each.id}" for each in group.rules),
-            severity=None if members else Severity.LOW,
-            also=tuple(port.id for port in members),
-        )
+        what = f"{len(group.rules)} rules ({' and '.join(ways)}), {len(members)} ports"
+        mend = tuple(f"openstack security group rule delete {each.id}" for each in group.rules)
+        yield _of_group(subject, group, what, mend, members, Severity.LOW)
 
 
 @register.kind(
