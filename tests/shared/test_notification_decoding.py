@@ -12,7 +12,9 @@ from contracts.openstack import Unmodelled
 from contracts.openstack.neutron import NetworkPayload, Port, SecurityGroupRule
 from contracts.openstack.nova import UnversionedServer, VersionedServer
 from shared.notifications import BrokenNotification, Raw, decode, scan, seal
+from shared.notifications.decode import load
 from shared.notifications.raw import MAX_BODY_BYTES
+from shared.notifications.redaction import redact
 from tests.shared.recording import notification, plain, recorded, wrapped
 
 TOKEN = "gAAAAABrAQN7WFdcQENlu4GkBeSnuuzDlYbwUVYXi2TCtfoEtjA8KPF6fPN74iPDCB-2a_OHqHxaTAAQa4bRu6xCDgjprlXK2w"
@@ -208,6 +210,9 @@ SECRETS: list[dict[str, Any]] = [
     {"system_metadata": {"password_0": "I2Nsb3VkLWNvbmZpZw=="}},
     {"exception": "Context {'auth_token': 'I2Nsb3VkLWNvbmZpZw=='} failed"},
     {"reason": "user_data=I2Nsb3VkLWNvbmZpZw== is bad"},
+    {"reason": "PSK=I2Nsb3VkLWNvbmZpZw=="},
+    {"reason": "no bucket for access_key: I2Nsb3VkLWNvbmZpZw=="},
+    {"public_key": "ssh-ed25519 AAAA", "private_key": "I2Nsb3VkLWNvbmZpZw=="},
     {"credential": {"type": "ec2", "blob": "I2Nsb3VkLWNvbmZpZw=="}},
     {"message": f"token {TOKEN} expired, I2Nsb3VkLWNvbmZpZw==".replace(", I2Nsb3VkLWNvbmZpZw==", "")},
 ]
@@ -227,6 +232,20 @@ def test_secrets_are_taken_out_before_anything_is_stored(dress: Any, payload: di
     again = seal(Raw(sealed.body, raw.exchange, raw.routing_key))
     assert again.body == sealed.body
     assert again.heading == sealed.heading
+
+
+_NAMES = st.sampled_from(
+    "user_data password passwd passphrase adminPass admin_pass access_key private_key secret_key secretkey secret psk token"
+    " auth_token token_info credential credentials public_key key_name name".split()
+).flatmap(lambda name: st.sampled_from([name, name.upper(), name.title(), f"_{name}", f"{name}_x", name[:-1]]))
+_TEXTS = st.tuples(_NAMES, st.sampled_from("= : =u' =\" ' \": \"".split(" ")), st.sampled_from([TOKEN, "hunter2", "null"]))
+
+
+@given(payload=st.dictionaries(_NAMES, st.text(max_size=5) | _TEXTS.map("".join) | st.dictionaries(_NAMES, _NAMES)))
+@settings(max_examples=1000, deadline=None)
+def test_the_look_ahead_of_decoding_misses_no_secret(payload: dict[str, Any]) -> None:
+    raw = wrapped(notification("compute.instance.update", payload))
+    assert seal(raw).redacted == redact(load(raw))
 
 
 def test_a_token_in_the_context_is_taken_out() -> None:

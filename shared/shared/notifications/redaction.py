@@ -35,14 +35,18 @@ _LONGEST_KEY = 200
 
 def _searcher(pattern: str) -> Callable[[object], bool]:
     """Whether a text holds the pattern: pydantic's regular expressions search for many words in one pass, a quarter of
-    the time of looking for each."""
+    the time of looking for each. `(?i-u:…)` leaves out the letters beyond ASCII that fold to an ASCII one: three times
+    quicker."""
     return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex")).isinstance_python
 
 
-_HINTS = r'pass|secret|ser_data|_key\\*"|psk\\*"|gaaaaa|eyjhbgci|redential'
-_in_payload = _searcher(rf"(?i){_HINTS}|token")
+_WORDS = "pass|secret|ser_data|psk|redential"
+_TOKENS = "gAAAAA|eyJhbGci"
+# Public keys stand in every message about a server, so that any kind of key makes a second look, at a kind of its own.
+_in_payload = _searcher(rf'(?i-u:{_WORDS}|token|_key)|{_TOKENS}')
+_in_payload_indeed = _searcher(rf'(?i-u:{_WORDS}|token|(?:access|private)_key)|{_TOKENS}')
 _in_context = _searcher(r'oken\\": \\"|oken_info\\": \{|gAAAAA')
-_in_body = _searcher(rf"(?i){_HINTS}")
+_in_body = _searcher(rf'(?i-u:{_WORDS}|(?:access|private)_key)|{_TOKENS}')
 _NO_TOKEN = (b'auth_token\\": null', b'auth_token": null', b'token_info\\": null', b'token_info": null')
 """How every caller's context says that it carries no token."""
 
@@ -53,7 +57,7 @@ def may_hold_secret(payload: str, context: str) -> bool:
     For the two parts of the escaped JSON text that oslo.messaging writes, with a space after each colon: much cheaper
     than decoding the text and walking through it.
     """
-    return _in_payload(payload) or _in_context(context)
+    return _in_context(context) or (_in_payload(payload) and _in_payload_indeed(payload))
 
 
 def is_suspicious(body: bytes) -> bool:
