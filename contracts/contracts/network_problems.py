@@ -69,6 +69,12 @@ def ports(document: Workspace, site: Site) -> Iterator[Problem]:
                 reason="this site has no VLANs for workspaces",
                 remedy="leave segmentation out, or have vlan_physical_network set in the site file",
             )
+        elif network.segmentation == "vlan" and not site.may_choose_vlan(network.segmentation_id):
+            yield Problem(
+                field=f"networks.{position}.segmentation_id",
+                reason=f"VLAN {network.segmentation_id} is none that this site's documents may choose",
+                remedy=f"leave it to Neutron, or take one of {', '.join(site.vlan_ids) or 'none (vlan_ids is empty)'}",
+            )
     for position, role in enumerate(document.roles):
         for index, subport in enumerate(role.subports):
             field = f"roles.{position}.subports.{index}"
@@ -89,12 +95,24 @@ def ports(document: Workspace, site: Site) -> Iterator[Problem]:
                 remedy="put the role on its networks directly, or take virtual machines",
             )
         if role.vnic_type == "direct":
-            yield from _direct(position, role, document)
+            yield from _direct(position, role, document, site)
 
 
-def _direct(position: int, role: NodeRole, document: Workspace) -> Iterator[Problem]:
+def _direct(position: int, role: NodeRole, document: Workspace, site: Site) -> Iterator[Problem]:
     if role.hardware == "baremetal":
         yield Problem(field=f"roles.{position}.vnic_type", reason="a bare-metal node has its own adapters, no SR-IOV")
+    elif role.flavor not in site.direct_flavors:
+        yield Problem(
+            field=f"roles.{position}.vnic_type",
+            reason=f"the hosts of flavor '{role.flavor}' offer no virtual functions, as the site file says",
+            remedy=f"take one of: {', '.join(sorted(site.direct_flavors)) or 'none is declared in direct_flavors'}",
+        )
+    if role.subports:
+        yield Problem(
+            field=f"roles.{position}.subports",
+            reason="a virtual function has one VLAN, set by the adapter: nothing splits a trunk's tags behind it",
+            remedy="leave vnic_type out here, or put the role on those networks directly",
+        )
     for network in document.networks:
         is_private = network.network_class is NetworkClass.PRIVATE
         if network.name in role.networks and is_private and network.segmentation != "vlan":

@@ -7,9 +7,11 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from contracts.identifiers import Identifier
-from contracts.workspace import CloudName, Document, PortRange, Sensitivity
+from contracts.workspace import MAX_VLAN, CloudName, Document, PortRange, Sensitivity
 
 Prefix = Annotated[str, StringConstraints(max_length=43)]
+VlanRange = PortRange
+"""`317` or `300-399`, written like ports."""
 IPSEC_OVERHEAD_BYTES = 82
 """The most that ESP in tunnel mode adds to a packet: outer IPv4 header 20, UDP 8, ESP 8, IV 16, padding and trailer 18,
 integrity check 12 (RFC 4303, RFC 3948; AES-CBC with HMAC-SHA1-96)."""
@@ -139,6 +141,10 @@ class Site(Document):
     learn every change of a remote group's members. `prefix` wants a network of its own for each role that flows name."""
     vlan_physical_network: CloudName | None = None
     """The provider network that VLANs of workspaces lie on; None: no document may ask for a VLAN."""
+    vlan_ids: Annotated[tuple[VlanRange, ...], Field(max_length=64)] = ()
+    """Ids on it that a document may choose itself; Neutron's own choice is always allowed."""
+    direct_flavors: tuple[CloudName, ...] = ()
+    """Flavors whose hosts offer virtual functions on that provider network: the ones that direct ports may have (row C4)."""
     share_types: dict[Literal["CEPHFS", "NFS"], CloudName] = {"CEPHFS": "cephfs"}
     """Allowed protocols (row L18) and the Manila share type of each."""
     volume_type: CloudName | None = None
@@ -148,6 +154,22 @@ class Site(Document):
     project_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]*$", max_length=20)] = "tre-"
     api_addresses: tuple[Prefix, ...] = ()
     """Addresses of Tresor's own services, from which API calls are expected (row L13)."""
+
+    @field_validator("vlan_ids")
+    @classmethod
+    def _are_vlans(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            first, _, last = each.partition("-")
+            if not 1 <= int(first) <= int(last or first) <= MAX_VLAN:
+                raise ValueError(f"vlan_ids {each}: from 1 to {MAX_VLAN}, the lower first")
+        return value
+
+    def may_choose_vlan(self, vlan: int | None) -> bool:
+        """Whether a document may ask for that VLAN id; None leaves it to Neutron."""
+        if vlan is None:
+            return True
+        ranges = (each.partition("-") for each in self.vlan_ids)
+        return any(int(first) <= vlan <= int(last or first) for first, _, last in ranges)
 
     @property
     def far_end_kind(self) -> Literal["group", "address-group", "prefix"]:

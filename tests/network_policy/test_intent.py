@@ -165,7 +165,8 @@ def test_on_a_shared_network_nothing_is_opened_to_the_neighbours_i5() -> None:
 def test_a_vlan_wants_a_site_that_has_them_c4_c10() -> None:
     made = document(networks=[{**CLUSTER, "segmentation": "vlan", "segmentation_id": 100}])
     assert [field for field, _ in found(made, site())] == ["networks.0.segmentation"]
-    assert found(made, site(vlan_physical_network="physnet1")) == []
+    assert [field for field, _ in found(made, site(vlan_physical_network="physnet1"))] == ["networks.0.segmentation_id"]
+    assert found(made, site(vlan_physical_network="physnet1", vlan_ids=["99-100"])) == []
 
 
 @pytest.mark.parametrize(
@@ -183,10 +184,27 @@ def test_a_segmentation_that_can_not_be_is_refused(changes: dict[str, Any], word
 
 
 def test_direct_ports_go_on_vlans_c4() -> None:
-    where = site(vlan_physical_network="physnet1")
+    flavor = document().roles[1].flavor
+    where = site(vlan_physical_network="physnet1", direct_flavors=[flavor])
     direct = roles(compute={"vnic_type": "direct"})
     assert [field for field, _ in found(document(roles=direct), where)] == ["roles.1.vnic_type"]
-    assert found(document(roles=direct, networks=[{**CLUSTER, "segmentation": "vlan"}]), where) == []
+    on_vlan = document(roles=direct, networks=[{**CLUSTER, "segmentation": "vlan"}])
+    assert found(on_vlan, where) == []
+    ((field, reason),) = found(on_vlan, site(vlan_physical_network="physnet1"))
+    assert (field, flavor in reason) == ("roles.1.vnic_type", True)
+
+
+def test_a_direct_port_carries_no_trunk_c4_c11() -> None:
+    where = site(vlan_physical_network="physnet1", direct_flavors=[document().roles[1].flavor])
+    tagged = roles(compute={"vnic_type": "direct", "subports": [{"network": "data", "vlan": 7}]})
+    made = document(roles=tagged, networks=[{**CLUSTER, "segmentation": "vlan"}, DATA])
+    assert [field for field, _ in found(made, where)] == ["roles.1.subports"]
+
+
+@pytest.mark.parametrize("each", ["0", "4095", "300-299", "1-4095"])
+def test_a_sites_vlans_are_vlans(each: str) -> None:
+    with pytest.raises(ValidationError, match="vlan_ids"):
+        site(vlan_ids=[each])
 
 
 def test_subports_are_on_declared_networks_with_tags_of_their_own_c11() -> None:

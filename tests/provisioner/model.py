@@ -16,6 +16,7 @@ from provisioner.domain.observed import (
     SeenRouter,
     SeenServer,
     SeenSubnet,
+    SeenTrunk,
 )
 from provisioner.domain.steps import Step
 
@@ -33,6 +34,7 @@ class ModelCloud:
     subnets: dict[str, SeenSubnet] = field(default_factory=dict)
     routers: dict[str, SeenRouter] = field(default_factory=dict)
     ports: dict[str, SeenPort] = field(default_factory=dict)
+    trunks: dict[str, SeenTrunk] = field(default_factory=dict)
     servers: dict[str, SeenServer] = field(default_factory=dict)
     quotas: dict[str, dict[str, int]] = field(default_factory=dict)
     is_granted: bool = False
@@ -49,6 +51,7 @@ class ModelCloud:
             tuple(self.subnets.values()),
             tuple(self.routers.values()),
             tuple(self.ports.values()),
+            tuple(self.trunks.values()),
             tuple(self.servers.values()),
             {service: dict(limits) for service, limits in self.quotas.items()},
             self.is_granted,
@@ -110,8 +113,12 @@ class ModelCloud:
                 self._route(step)
             case steps.CreatePort() | steps.DeletePort() | steps.DeleteNetwork():
                 self._wire(step)
+            case steps.CreateTrunk() | steps.AddSubports() | steps.RemoveSubports() | steps.DeleteTrunk():
+                self._carry(step)
             case steps.CreateServer() | steps.DeleteServer() | steps.StartServer() | steps.AttachVolume():
                 self._serve(step)
+            case steps.SetTag(kind="trunks", resource_id=trunk_id):
+                self.trunks[trunk_id] = replace(self.trunks[trunk_id], is_marked=True)
             case steps.DeleteProject():
                 if self.servers or self.networks or self.routers or self.ports:
                     raise AssertionError("a project was deleted with things left in it")
@@ -148,19 +155,56 @@ class ModelCloud:
         match step:
             case steps.CreatePort(name=name, network_id=network_id, group_id=group_id, subnet_ids=subnet_ids):
                 port = SeenPort(
-                    self._id("port"), name, network_id, group_ids=frozenset({group_id}), subnet_ids=subnet_ids
+                    self._id("port"),
+                    name,
+                    network_id,
+                    group_ids=frozenset({group_id}),
+                    subnet_ids=subnet_ids,
+                    vnic_type=step.vnic_type,
                 )
                 self.ports[port.id] = port
             case steps.DeletePort(port_id=port_id):
                 port = self.ports[port_id]
                 if port.device_id in self.servers or port.is_network_own:
                     raise RefusedError("409: the port is in use")
+                if any(port_id in trunk.port_ids for trunk in self.trunks.values()):
+                    raise RefusedError("409: the port is on a trunk")
                 del self.ports[port_id]
             case steps.DeleteNetwork(network_id=network_id):
                 if any(port.network_id == network_id for port in self.ports.values()):
                     raise RefusedError("409: there are ports on the network")
                 self.networks.pop(network_id, None)
                 self.subnets = {key: each for key, each in self.subnets.items() if each.network_id != network_id}
+
+    def _carry(self, step: Step) -> None:
+        match step:
+            case steps.CreateTrunk(name=name, parent_id=parent_id, subports=subports):
+                if self.ports[parent_id].device_id:
+                    raise RefusedError("409: the port is in use and is not eligible for use as a parent port")
+                self._free(parent_id)
+                trunk = SeenTrunk(self._id("trunk"), name, parent_id)
+                self.trunks[trunk.id] = trunk
+                self._join(trunk, subports)
+            case steps.AddSubports(trunk_id=trunk_id, subports=subports):
+                self._join(self.trunks[trunk_id], subports)
+            case steps.RemoveSubports(trunk_id=trunk_id, port_ids=port_ids):
+                trunk = self.trunks[trunk_id]
+                left = frozenset(each for each in trunk.subports if each[0] not in port_ids)
+                self.trunks[trunk_id] = replace(trunk, subports=left)
+            case steps.DeleteTrunk(trunk_id=trunk_id):
+                del self.trunks[trunk_id]
+
+    def _join(self, trunk: SeenTrunk, subports: tuple[tuple[str, int], ...]) -> None:
+        for port_id, _ in subports:
+            self._free(port_id)
+            self.ports[port_id] = replace(self.ports[port_id], device_owner="trunk:subport")
+        self.trunks[trunk.id] = replace(trunk, subports=trunk.subports | set(subports))
+
+    def _free(self, port_id: str) -> None:
+        if port_id not in self.ports:
+            raise RefusedError("404: no such port")
+        if any(port_id in trunk.port_ids for trunk in self.trunks.values()):
+            raise RefusedError("409: the port is in use by another trunk")
 
     def _serve(self, step: Step) -> None:
         match step:

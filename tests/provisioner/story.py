@@ -15,7 +15,15 @@ from provisioner.domain.catalog import Catalog, ExistingNetwork, Flavor, Image
 from provisioner.domain.record import Nodes, Proposal, Record
 from tests.provisioner.model import ModelCloud, RefusedError
 
-SITE = Site.model_validate({"name": "tests", "external_network": "public", "share_types": {"CEPHFS": "cephfs"}})
+SITE = Site.model_validate(
+    {
+        "name": "tests",
+        "external_network": "public",
+        "share_types": {"CEPHFS": "cephfs"},
+        "vlan_physical_network": "physnet1",
+        "vlan_ids": ["300-399"],
+    }
+)
 CATALOG = Catalog(
     flavors=(
         Flavor(id="f1", name="tre.small", cores=1, ram_mib=512, disk_gib=1),
@@ -38,6 +46,9 @@ def document(**changed: Any) -> Workspace:
 
 def role(**changed: Any) -> dict[str, Any]:
     return {"count": 1, "flavor": "tre.small", "image": "tiny", "networks": ["cluster"], **changed}
+
+
+TWO = [role(name="login"), role(name="compute", count=2)]
 
 
 @dataclass
@@ -136,3 +147,13 @@ class Story:
 
     def of(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.told if isinstance(event, kind)]
+
+
+def ready(**changed: object) -> Story:
+    """A workspace of three nodes, or as given, that became ready."""
+    story = Story()
+    story.create(document(**{"roles": TWO, **changed}))
+    story.run()
+    assert story.record is not None
+    assert story.record.state == "ready"
+    return story

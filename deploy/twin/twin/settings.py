@@ -30,6 +30,8 @@ class TwinSettings(BaseSettings):
     service_password: str = "twin"
     token_lifetime_seconds: float = 86_400.0
     hypervisors: int = 3
+    virtual_functions: int = 0
+    """SR-IOV functions of each hypervisor, for direct ports; none, as with the lab's fake ones."""
     instances_quota: int = 5000
     cores_quota: int = 100_000
     ram_mib_quota: int = 100_000_000

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from twin.core.caller import Caller
+from twin.core.errors import ApiError
 from twin.core.http import Reply, Request, truth
 from twin.core.table import Row
 from twin.neutron.collection import Collection
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from twin.neutron.service import Neutron
 
 PROVIDER = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
+TYPES = ("flat", "geneve", "vlan", "local")
+PHYSICAL_NETWORK = "physnet1"
+RANGES = {"vlan": (100, 1000), "geneve": (1, 65536)}
+"""Of the ids that Neutron gives itself, as the lab is configured; an administrator may ask for others."""
 COMMON = (
     "name",
     "admin_state_up",
@@ -46,6 +51,7 @@ class Networks(Collection):
         """With the two revisions Neutron's writes take."""
         external = truth(body.get("router:external", False))
         kind = body.get("provider:network_type") or "geneve"
+        segment = self._segment(body, kind)
         row: Row = {
             **self.standard(body),
             "name": body.get("name") or "",
@@ -63,9 +69,9 @@ class Networks(Collection):
             "ipv4_address_scope": None,
             "ipv6_address_scope": None,
             "provider:network_type": kind,
-            "provider:physical_network": body.get("provider:physical_network"),
-            "provider:segmentation_id": body.get("provider:segmentation_id")
-            or (None if kind == "flat" else self.cloud.chance.stream("segment").randrange(1, 65536)),
+            "provider:physical_network": body.get("provider:physical_network")
+            or (PHYSICAL_NETWORK if kind == "vlan" else None),
+            "provider:segmentation_id": segment,
             "is_default": truth(body.get("is_default", False)),
             "revision_number": 1,
         }
@@ -75,6 +81,29 @@ class Networks(Collection):
         if row["shared"]:
             self.neutron.rbac.grant(row, "access_as_shared", "*")
         return row
+
+    def _segment(self, body: dict[str, Any], kind: str) -> int | None:
+        """The segmentation id asked for, once in the cloud (or on the provider's network), or a free one."""
+        asked, physical = body.get("provider:segmentation_id"), body.get("provider:physical_network")
+        if asked is not None and "provider:network_type" not in body:
+            raise invalid("network_type required.")
+        if kind not in TYPES:
+            raise invalid(f"network_type value '{kind}' not supported.")
+        if kind not in RANGES:
+            return None
+        if kind == "vlan" and physical is None and asked is not None:
+            raise invalid("segmentation_id requires physical_network for VLAN provider network.")
+        if kind == "vlan" and physical not in (None, PHYSICAL_NETWORK):
+            raise invalid(f"physical_network '{physical}' unknown for VLAN provider network.")
+        taken = {row["provider:segmentation_id"] for row in self.table if row["provider:network_type"] == kind}
+        if asked is None:
+            draw = self.cloud.chance.stream("segment")
+            return next(each for each in iter(lambda: draw.randrange(*RANGES[kind]), None) if each not in taken)
+        if int(asked) in taken:
+            what = f"VLAN {asked} on physical network {physical}" if kind == "vlan" else f"tunnel ID {asked}"
+            name = "VlanIdInUse" if kind == "vlan" else "TunnelIdInUse"
+            raise refused(409, name, f"Unable to create the network. The {what} is in use.")
+        return int(asked)
 
     def change(self, row: Row, body: dict[str, Any], caller: Caller) -> None:
         """Booleans in any spelling."""
@@ -134,6 +163,11 @@ class Networks(Collection):
             self.neutron.subnets.table.remove(subnet["id"])
         self.neutron.rbac.forget(row["id"])
         self.table.remove(row["id"])
+
+
+def invalid(message: str) -> ApiError:
+    """The 400 of Neutron's type drivers."""
+    return refused(400, "InvalidInput", f"Invalid input for operation: {message}")
 
 
 def _without_default(reply: Reply) -> Reply:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from twin.core.caller import Caller
 from twin.core.http import truth
 from twin.core.table import Row
+from twin.neutron.binding import SUBPORT_OWNER, bind
 from twin.neutron.collection import Collection
 from twin.neutron.errors import bad_input, refused
 
@@ -42,14 +43,6 @@ SERVICE_OWNERS = (
 )
 NEEDS_SECURITY = "Port security must be enabled and port must have an IP address in order to use security groups."
 MAC = re.compile(r"^([0-9a-f]{2}:){5}[0-9a-f]{2}$")
-VIF_DETAILS = {
-    "port_filter": True,
-    "connectivity": "l2",
-    "ovs_create_tap": True,
-    "bridge_name": "br-int",
-    "datapath_type": "system",
-    "bound_drivers": {"0": "ovn"},
-}
 
 
 class Ports(Collection):
@@ -121,7 +114,7 @@ class Ports(Collection):
         }
         self.table.add(row)
         self._take(row)
-        self._bind(row)
+        bind(row, self.neutron.networks.table.get(row["network_id"]) or {})
         return row
 
     def change(self, row: Row, body: dict[str, Any], caller: Caller) -> None:
@@ -148,8 +141,9 @@ class Ports(Collection):
         bound_before = row["binding:host_id"]
         self.table.change(row, **body)
         if row["binding:host_id"] != bound_before:
-            self._bind(row)
+            bind(row, self.neutron.networks.table.get(row["network_id"]) or {})
             self.touch(row)
+            self.neutron.trunks.follow(row["id"])
 
     @staticmethod
     def _check_security(row: Row, body: dict[str, Any], secured: bool, groups: list[str]) -> None:
@@ -180,15 +174,16 @@ class Ports(Collection):
         self._give({**row, "fixed_ips": kept})
         self._take({**row, "fixed_ips": body["fixed_ips"]})
 
-    def _bind(self, row: Row) -> None:
-        """OVN binds at once; the port goes ACTIVE when the interface is plugged, and DOWN when it leaves its host."""
-        if row["binding:host_id"]:
-            row["binding:vif_type"] = "ovs"
-            row["binding:vif_details"] = dict(VIF_DETAILS)
-        else:
-            row["binding:vif_type"] = "unbound"
-            row["binding:vif_details"] = {}
-        row["status"] = "DOWN"
+    def view(self, row: Row, caller: Caller, *, single: bool = True) -> dict[str, Any]:
+        """With the subports where it is a trunk's parent."""
+        view = super().view(row, caller)
+        details = self.neutron.trunks.details(row["id"])
+        return view if details is None else {**view, "trunk_details": details}
+
+    def carry(self, row: Row, profile: dict[str, Any]) -> None:
+        """On a trunk, with its place there as its profile, or off it with none; it stays on no host of its own."""
+        self.table.change(row, **{"device_owner": SUBPORT_OWNER if profile else "", "binding:profile": profile})
+        bind(row, self.neutron.networks.table.get(row["network_id"]) or {})
 
     def plugged(self, port_id: str) -> None:
         """The interface is up: ACTIVE, without a notification of its own."""
@@ -196,6 +191,7 @@ class Ports(Collection):
         if row is not None and row["binding:host_id"]:
             row["status"] = "ACTIVE"
             self.touch(row)
+            self.neutron.trunks.follow(port_id)
 
     def _mac(self, network_id: str, asked: Any) -> str:
         mac = str(asked).lower() if asked else self.cloud.chance.mac()

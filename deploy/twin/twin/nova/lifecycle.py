@@ -93,7 +93,7 @@ def boot(nova: "Nova", server: Row) -> None:
         events.selected(nova, server)
         place = scheduler.place(nova, server)
         if place is None:
-            fail(nova, server, "No valid host was found. There are not enough hosts available.")
+            fail(nova, server, _unplaced(nova, server))
             return
         server["_place"] = place
         nova.servers.change(server, claimed=place[0])
@@ -140,6 +140,16 @@ def boot(nova: "Nova", server: Row) -> None:
             ("spawn", 0.2, 0.8, spawn),
         ],
     )
+
+
+def _unplaced(nova: "Nova", server: Row) -> str:
+    """Hosts without virtual functions are tried one after the other, each failing its claim."""
+    if scheduler.wanted_functions(nova, server):
+        return (
+            "Exceeded maximum number of retries. Exceeded max scheduling attempts 3 for instance "
+            f"{server['id']}. Last exception: Insufficient compute resources: Claim pci failed."
+        )
+    return "No valid host was found. There are not enough hosts available."
 
 
 def image_name(nova: "Nova", server: Row) -> dict[str, Any]:

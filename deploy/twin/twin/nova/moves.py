@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from twin.core.errors import ApiError
 from twin.core.http import Reply, Request
 from twin.core.table import Row
-from twin.neutron.ports import VIF_DETAILS
+from twin.neutron.binding import VIF_DETAILS
 from twin.nova import events, lifecycle, networking, payloads, scheduler
 from twin.nova.flavors import flavor as find_flavor
 

@@ -26,10 +26,25 @@ def place(nova: "Nova", server: Row, exclude: frozenset[str] = frozenset()) -> t
         hosts = [host for host in hosts if host["host"] == server["forced_host"]]
     hosts = _by_group(nova, server, hosts)
     fitting = [host for host in hosts if _fits(nova, host["host"], server)]
+    if wanted_functions(nova, server):
+        fitting = [host for host in fitting if _has_functions(nova, host["host"], server)]
     if not fitting:
         return None
     best = min(fitting, key=lambda host: (nova.servers.taken("claimed", host["host"]).servers, host["host"]))
     return best["host"], best["host"]
+
+
+def wanted_functions(nova: "Nova", server: Row) -> int:
+    """How many virtual functions the server's direct ports want."""
+    ports = nova.cloud.neutron.ports.table
+    given = (ports.get(wanted.port_id) for wanted in server["wanted"] if wanted.port_id is not None)
+    return sum(port is not None and port["binding:vnic_type"] == "direct" for port in given)
+
+
+def _has_functions(nova: "Nova", host: str, server: Row) -> bool:
+    others = (other for other in nova.servers.where(claimed=host) if other["id"] != server["id"])
+    taken = sum(wanted_functions(nova, other) for other in others)
+    return taken + wanted_functions(nova, server) <= nova.cloud.settings.virtual_functions
 
 
 def usage(nova: "Nova", host: str) -> dict[str, int]:

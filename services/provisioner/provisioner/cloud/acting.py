@@ -10,6 +10,7 @@ from provisioner.cloud.reading import domain_id, identity, own_role_id
 from provisioner.domain.names import mark
 from provisioner.domain.steps import (
     AddInterface,
+    AddSubports,
     AttachVolume,
     CreateNetwork,
     CreatePort,
@@ -17,14 +18,17 @@ from provisioner.domain.steps import (
     CreateRouter,
     CreateServer,
     CreateSubnet,
+    CreateTrunk,
     DeleteNetwork,
     DeletePort,
     DeleteProject,
     DeleteRouter,
     DeleteServer,
+    DeleteTrunk,
     ForgetQuota,
     GrantRole,
     RemoveInterface,
+    RemoveSubports,
     SetGateway,
     SetQuota,
     SetTag,
@@ -53,7 +57,9 @@ class Acting:
                 made = await self._leave(step, request_id)
                 self._cloud.forget_project(project_id)
                 return made
-            case DeleteServer() | DeletePort() | DeleteRouter() | DeleteNetwork() | RemoveInterface() | ForgetQuota():
+            case DeleteServer() | DeleteTrunk() | DeletePort() | RemoveSubports():
+                return await self._leave(step, request_id)
+            case DeleteRouter() | DeleteNetwork() | RemoveInterface() | ForgetQuota():
                 return await self._leave(step, request_id)
             case CreateProject():
                 return await self._cloud.call(lambda c: _project(c, self._domain, step), request_id=request_id)
@@ -98,10 +104,20 @@ def _adding(step: Step) -> Call:
             return lambda c: str(c.network.add_interface_to_router(router_id, subnet=subnet_id)["port_id"])
         case SetTag():
             return lambda c: _tag(c, step)
-        case CreatePort():
-            return lambda c: _port(c, step)
         case StartServer(server_id=server_id):
             return lambda c: c.compute.start_server(server_id)
+        case _:
+            return _wiring(step)
+
+
+def _wiring(step: Step) -> Call:
+    match step:
+        case CreatePort():
+            return lambda c: _port(c, step)
+        case CreateTrunk():
+            return lambda c: _trunk(c, step)
+        case AddSubports(trunk_id=trunk_id, subports=subports):
+            return lambda c: str(c.network.add_trunk_subports(trunk_id, _carried(subports)).id)
         case _:
             raise TypeError(f"{type(step).__name__} adds nothing")
 
@@ -112,6 +128,11 @@ def _removing(step: Step) -> Call:
             return lambda c: c.compute.delete_server(server_id, ignore_missing=False)
         case DeletePort(port_id=port_id):
             return lambda c: c.network.delete_port(port_id, ignore_missing=False)
+        case DeleteTrunk(trunk_id=trunk_id):
+            return lambda c: c.network.delete_trunk(trunk_id, ignore_missing=False)
+        case RemoveSubports(trunk_id=trunk_id, port_ids=port_ids):
+            gone = [{"port_id": port_id} for port_id in port_ids]
+            return lambda c: str(c.network.delete_trunk_subports(trunk_id, gone).id)
         case RemoveInterface(router_id=router_id, subnet_id=subnet_id):
             return lambda c: str(c.network.remove_interface_from_router(router_id, subnet=subnet_id)["port_id"])
         case DeleteRouter(router_id=router_id):
@@ -200,9 +221,26 @@ def _port(connection: Connection, step: CreatePort) -> str:
     return str(made.id)
 
 
+def _trunk(connection: Connection, step: CreateTrunk) -> str:
+    made = connection.network.create_trunk(
+        name=step.name, project_id=step.project_id, port_id=step.parent_id, sub_ports=_carried(step.subports)
+    )
+    connection.network.set_tags(made, [step.tag])
+    return str(made.id)
+
+
+def _carried(subports: tuple[tuple[str, int], ...]) -> list[dict[str, object]]:
+    return [{"port_id": port_id, "segmentation_type": "vlan", "segmentation_id": vlan} for port_id, vlan in subports]
+
+
 def _tag(connection: Connection, step: SetTag) -> str:
     network = connection.network
-    readers = {"networks": network.get_network, "subnets": network.get_subnet, "routers": network.get_router}
+    readers = {
+        "networks": network.get_network,
+        "subnets": network.get_subnet,
+        "routers": network.get_router,
+        "trunks": network.get_trunk,
+    }
     found = readers[step.kind](step.resource_id)
     network.set_tags(found, sorted({*(found.tags or []), step.tag}))
     return step.resource_id

@@ -18,6 +18,7 @@ from provisioner.domain.observed import (
     SeenRouter,
     SeenServer,
     SeenSubnet,
+    SeenTrunk,
 )
 from provisioner.domain.steps import (
     AttachVolume,
@@ -27,6 +28,7 @@ from provisioner.domain.steps import (
     CreateRouter,
     CreateServer,
     CreateSubnet,
+    CreateTrunk,
     Step,
 )
 from shared.cloud import Cloud
@@ -55,21 +57,26 @@ class Reading:
         if owner is None:
             return Observed()
         mark = names.mark(workspace)
-        networks, subnets, routers, ports, limits, is_granted = await asyncio.gather(
+        networks, subnets, routers, (ports, trunks), limits, is_granted = await asyncio.gather(
             self._cloud.call(lambda c: _networks(c, owner, mark)),
             self._cloud.call(lambda c: _subnets(c, owner, mark)),
             self._cloud.call(lambda c: _routers(c, owner, mark)),
-            self._cloud.call(lambda c: _ports(c, owner, mark)),
+            self._wires(owner, mark),
             self._quotas(owner, quota_services),
             self._is_granted(owner, with_role and found is not None),
         )
         # After the ports: a device that a port names and this list lacks is surely gone, not yet to come.
         servers = await self._cloud.call(lambda c: _servers(c, owner, workspace, server_ids))
-        return Observed(found, networks, subnets, routers, ports, servers, limits, is_granted)
+        return Observed(found, networks, subnets, routers, ports, trunks, servers, limits, is_granted)
 
     async def find(self, step: Step) -> str | None:
         """See `ProvisionerCloud.find`."""
         return await self._cloud.call(lambda c: _made(c, self._domain, step))
+
+    async def _wires(self, project_id: str, mark: str) -> tuple[tuple[SeenPort, ...], tuple[SeenTrunk, ...]]:
+        """Trunks first: a port that one of them names and the list of ports lacks is surely gone."""
+        trunks = await self._cloud.call(lambda c: _trunks(c, project_id, mark))
+        return await self._cloud.call(lambda c: _ports(c, project_id, mark)), trunks
 
     async def _quotas(self, project_id: str, services: tuple[str, ...]) -> Mapping[str, Mapping[str, int]]:
         limits = await asyncio.gather(
@@ -122,7 +129,9 @@ def _has_role(connection: Connection, project_id: str) -> bool:
 
 def _networks(connection: Connection, project_id: str, mark: str) -> tuple[SeenNetwork, ...]:
     return tuple(
-        SeenNetwork(network.id, network.name, mark in (network.tags or []), bool(network.is_shared))
+        SeenNetwork(
+            network.id, network.name, mark in (network.tags or []), bool(network.is_shared), int(network.mtu or 0)
+        )
         for network in connection.network.networks(project_id=project_id)
     )
 
@@ -163,6 +172,25 @@ def _port(port: Any, mark: str) -> SeenPort:
         subnet_ids=tuple(each["subnet_id"] for each in fixed),
         addresses=tuple(each["ip_address"] for each in fixed),
         is_marked=mark in (port.tags or []),
+        vnic_type=port.binding_vnic_type or "normal",
+    )
+
+
+def _trunks(connection: Connection, project_id: str, mark: str) -> tuple[SeenTrunk, ...]:
+    """None where the cloud's Neutron has no trunks: the path is unknown there."""
+    try:
+        listed = list(connection.network.trunks(project_id=project_id))
+    except exceptions.NotFoundException:
+        return ()
+    return tuple(
+        SeenTrunk(
+            trunk.id,
+            trunk.name or "",
+            trunk.port_id,
+            frozenset((str(each["port_id"]), int(each["segmentation_id"])) for each in trunk.sub_ports or ()),
+            mark in (trunk.tags or []),
+        )
+        for trunk in listed
     )
 
 
@@ -205,6 +233,8 @@ def _made(connection: Connection, domain: str, step: Step) -> str | None:
             found = connection.network.routers(project_id=project_id, name=name)
         case CreatePort(project_id=project_id, name=name):
             found = connection.network.ports(project_id=project_id, name=name)
+        case CreateTrunk(parent_id=parent_id):
+            found = connection.network.trunks(port_id=parent_id)
         case CreateServer(project_id=project_id, name=name):
             listed = connection.compute.servers(all_projects=True, project_id=project_id)
             found = (server for server in listed if server.name == name)

@@ -1,6 +1,6 @@
 """What speaks against a document in this cloud, told before anything is made."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import ip_network
 
 from contracts.envelope import Problem
@@ -10,11 +10,14 @@ from provisioner.domain import foundation, quotas
 from provisioner.domain.catalog import Catalog, Flavor, Image
 
 
-def problems(document: Workspace, site: Site, catalog: Catalog, neighbours: Iterable[Workspace]) -> tuple[Problem, ...]:
+def problems(
+    document: Workspace, site: Site, catalog: Catalog, neighbours: Collection[Workspace]
+) -> tuple[Problem, ...]:
     """Everything in the cloud's catalog and in the other workspaces that the document runs against."""
     return (
         *_networks(document, site, catalog),
         *overlaps(document, neighbours),
+        *_segments(document, neighbours),
         *(problem for position, role in enumerate(document.roles) for problem in _role(position, role, catalog)),
         *_bare_metal(document, catalog),
         *quotas.problems(document, catalog),
@@ -32,6 +35,28 @@ def overlaps(document: Workspace, neighbours: Iterable[Workspace]) -> Iterator[P
             for position, ours in enumerate(document.networks):
                 if ours.network_class is NetworkClass.PRIVATE:
                     yield from _overlap(position, ours, neighbour.name, theirs)
+
+
+def _segments(document: Workspace, neighbours: Iterable[Workspace]) -> Iterator[Problem]:
+    """Segmentation ids that another workspace, or the document itself, has chosen: Neutron gives each once."""
+    taken = {
+        (each.segmentation, each.segmentation_id): neighbour.name
+        for neighbour in neighbours
+        if neighbour.name != document.name
+        for each in neighbour.networks
+        if each.segmentation_id is not None
+    }
+    for position, network in enumerate(document.networks):
+        if network.segmentation_id is None:
+            continue
+        segment = (network.segmentation, network.segmentation_id)
+        if segment in taken:
+            yield Problem(
+                field=f"networks.{position}.segmentation_id",
+                reason=f"{network.segmentation} {network.segmentation_id} is taken by workspace '{taken[segment]}'",
+                remedy="choose another, or leave the choice to Neutron",
+            )
+        taken[segment] = document.name
 
 
 def _overlap(position: int, ours: Network, neighbour: str, theirs: Network) -> Iterator[Problem]:
@@ -78,12 +103,6 @@ def _networks(document: Workspace, site: Site, catalog: Catalog) -> Iterator[Pro
 def _role(position: int, role: NodeRole, catalog: Catalog) -> Iterator[Problem]:
     field = f"roles.{position}"
     flavor, image = catalog.flavor(role.flavor), catalog.image(role.image)
-    if role.subports:
-        yield Problem(
-            field=f"{field}.subports",
-            reason="the provisioner makes no trunks: tagged subports are judged where others made them, and not made here",
-            remedy="put the role on its networks directly",
-        )
     if flavor is None:
         yield Problem(
             field=f"{field}.flavor",

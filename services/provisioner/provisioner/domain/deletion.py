@@ -11,6 +11,7 @@ from provisioner.domain.steps import (
     DeleteProject,
     DeleteRouter,
     DeleteServer,
+    DeleteTrunk,
     ForgetQuota,
     RemoveInterface,
 )
@@ -43,8 +44,8 @@ def plan(unwanted: Unwanted, seen: Observed) -> Plan:
 
 
 def is_empty(plan: Plan) -> bool:
-    """No node and no port is left."""
-    return all(goal.is_met for goal in plan.goals if goal.kind in ("server", "port"))
+    """No node, no trunk and no port is left."""
+    return all(goal.is_met for goal in plan.goals if goal.kind in ("server", "trunk", "port"))
 
 
 def _occupants(seen: Observed) -> Iterator[Goal]:
@@ -52,9 +53,13 @@ def _occupants(seen: Observed) -> Iterator[Goal]:
         step = None if _is_deleting(server.status, server.is_busy) else DeleteServer(f"server:{server.id}", server.id)
         yield Goal("server", server.name, False, step, waits="" if step else f"{server.name} to go")
     held = {server.id for server in seen.servers}
+    carrying = {port.id for port in seen.ports if port.device_id in held}
+    for trunk in seen.trunks:
+        step_trunk = None if trunk.parent_id in carrying else DeleteTrunk(f"trunk:{trunk.id}", trunk.id)
+        yield Goal("trunk", trunk.name or trunk.id, False, step_trunk)
     for port in seen.ports:
         if not port.is_network_own:
-            is_held = port.device_id in held
+            is_held = port.device_id in held or seen.trunk_with(port.id) is not None
             step_port = None if is_held else DeletePort(f"port:{port.id}", port.id)
             yield Goal("port", port.name or port.id, False, step_port)
 

@@ -13,6 +13,14 @@ _REMEDIES = (
         r"no valid host|not enough hosts",
         "free or add hypervisors (or bare-metal nodes) that fit the flavor, or take a smaller one",
     ),
+    (
+        r"(vlan|tunnel id) .*in use",
+        "choose another segmentation_id, or leave the choice to Neutron: create another workspace with it",
+    ),
+    (
+        r"claim pci failed",
+        "no host has a free virtual function: correct the site file's direct_flavors, or free nodes with direct ports",
+    ),
     (r"quota|limit exceeded", "raise the project's quota (section `quotas` of the document), then create again"),
     (
         r"exceeded maximum number of retries|exhausted all hosts",

@@ -27,6 +27,17 @@ class NodePort:
     node: str
     role: str
     network: str
+    vlan: int | None = None
+    """The tag that the guest uses, where the port is a subport; None: an interface of its own."""
+
+
+@dataclass(frozen=True)
+class NodeTrunk:
+    """One declared trunk: the port of a node's first network, carrying the ports of further ones (row C11)."""
+
+    name: str
+    parent: NodePort
+    subports: tuple[NodePort, ...]
 
 
 def project(site: Site, workspace: str) -> str:
@@ -67,10 +78,18 @@ def nodes(document: Workspace) -> Iterator[Node]:
 
 
 def ports_of(document: Workspace, role: NodeRole, name: str) -> Iterator[NodePort]:
-    """The ports of the node of that name, in the order of its networks."""
-    for each in role.networks:
-        suffix = f"-{each}" if len(role.networks) > 1 else ""
-        yield NodePort(f"{name}{suffix}", name, role.name, each)
+    """The ports of the node of that name, in the order of its networks, subports last."""
+    tags: list[int | None] = [*(None for _ in role.networks), *(each.vlan for each in role.subports)]
+    for each, vlan in zip(role.all_networks, tags, strict=True):
+        suffix = f"-{each}" if len(tags) > 1 else ""
+        yield NodePort(f"{name}{suffix}", name, role.name, each, vlan)
+
+
+def trunk_of(document: Workspace, role: NodeRole, name: str) -> NodeTrunk | None:
+    """The trunk of the node of that name; None where its role has no subports."""
+    declared = tuple(ports_of(document, role, name))
+    subports = tuple(each for each in declared if each.vlan is not None)
+    return NodeTrunk(f"{name}-trunk", declared[0], subports) if subports else None
 
 
 def ports(document: Workspace) -> Iterator[NodePort]:

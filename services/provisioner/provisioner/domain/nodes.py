@@ -135,7 +135,7 @@ def _is_guarded(document: Workspace, groups: Mapping[str, str], node: NodeRecord
     role = document.role(node.role)
     return (
         role is not None
-        and len(ports) == len(role.networks)
+        and len(ports) == len(role.all_networks)
         and all(port.is_secured and port.group_ids == {groups.get(node.role)} for port in ports)
     )
 

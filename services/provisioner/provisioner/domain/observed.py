@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 GONE = "absent"
 """The status of a node that has no server."""
@@ -23,6 +24,8 @@ class SeenNetwork:
     name: str
     is_marked: bool = True
     is_shared: bool = False
+    mtu_bytes: int = 0
+    """0 where Neutron does not say."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,29 @@ class SeenPort:
     subnet_ids: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     is_marked: bool = True
+    vnic_type: str = "normal"
 
     @property
     def is_network_own(self) -> bool:
         """Neutron's own: a router's interface, a DHCP or metadata port; it goes with its owner."""
         return self.device_owner.startswith("network:")
+
+
+@dataclass(frozen=True)
+class SeenTrunk:
+    """A port that carries others, each under a VLAN tag of its own."""
+
+    id: str
+    name: str
+    parent_id: str
+    subports: frozenset[tuple[str, int]] = frozenset()
+    """Port id and tag of each."""
+    is_marked: bool = True
+
+    @property
+    def port_ids(self) -> frozenset[str]:
+        """Its ports, the parent too: Neutron deletes none of them while it stands."""
+        return frozenset((self.parent_id, *(port_id for port_id, _ in self.subports)))
 
 
 @dataclass(frozen=True)
@@ -85,6 +106,7 @@ class Observed:
     subnets: tuple[SeenSubnet, ...] = ()
     routers: tuple[SeenRouter, ...] = ()
     ports: tuple[SeenPort, ...] = ()
+    trunks: tuple[SeenTrunk, ...] = ()
     servers: tuple[SeenServer, ...] = ()
     quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Limits by service; a service that was not asked is missing."""
@@ -98,9 +120,36 @@ class Observed:
         return next(iter(recorded or named), None)
 
     def port(self, name: str) -> SeenPort | None:
-        """The port that bears that name: one in use if there is one, else the first by id."""
+        """The port that bears that name: one in use if there is one, then one on a trunk, else the first by id."""
         named = [port for port in self.ports if port.name == name and not port.is_network_own]
-        return min(named, key=lambda port: (not port.device_id, port.id), default=None)
+        return min(
+            named, key=lambda port: (not port.device_id, self.trunk_with(port.id) is None, port.id), default=None
+        )
+
+    def trunk_with(self, port_id: str) -> SeenTrunk | None:
+        """The trunk that the port is on, as its parent or as a subport."""
+        return self._carriers.get(port_id)
+
+    def is_in_use(self, port: SeenPort) -> bool:
+        """A server that Nova still lists has the port, or the parent of its trunk.
+
+        A device that is gone leaves its id behind at times.
+        """
+        trunk = self.trunk_with(port.id)
+        is_carried = trunk is not None and self._devices.get(trunk.parent_id) in self._server_ids
+        return is_carried or port.device_id in self._server_ids
+
+    @cached_property
+    def _carriers(self) -> dict[str, SeenTrunk]:
+        return {port_id: trunk for trunk in self.trunks for port_id in trunk.port_ids}
+
+    @cached_property
+    def _devices(self) -> dict[str, str]:
+        return {port.id: port.device_id for port in self.ports}
+
+    @cached_property
+    def _server_ids(self) -> frozenset[str]:
+        return frozenset(server.id for server in self.servers)
 
     def network(self, name: str, known_id: str | None = None) -> SeenNetwork | None:
         """The network that bears that name: the recorded one if it is there, else the first by id."""

@@ -1,10 +1,10 @@
-"""Goals of what lives in a workspace: ports, servers, their volumes; and the way out of what is no longer declared."""
+"""Goals of what lives in a workspace: ports, trunks, servers, volumes; and the way out of what is no longer declared."""
 
 from collections.abc import Iterator
 
 from contracts.envelope import Problem
 from contracts.workspace import NodeRole
-from provisioner.domain import faults, foundation, names
+from provisioner.domain import faults, foundation, names, trunks
 from provisioner.domain.nodes import NodeRecord, is_settled
 from provisioner.domain.observed import Observed, SeenPort, SeenServer
 from provisioner.domain.plan import Goal, Wanted
@@ -45,6 +45,7 @@ def problems(wanted: Wanted, seen: Observed) -> Iterator[Problem]:
                 reason=f"a server '{node.name}' exists in the project that Tresor did not make",
                 remedy="rename or remove it, then create the workspace again",
             )
+    yield from trunks.problems(wanted, seen)
 
 
 def _position(wanted: Wanted, role: str) -> int:
@@ -68,17 +69,20 @@ def _gates(wanted: Wanted) -> Iterator[Goal]:
 
 
 def _node(wanted: Wanted, seen: Observed, node: NodeRecord, role: NodeRole) -> Iterator[Goal]:
-    ports: list[SeenPort | None] = []
     server = seen.server(node.name, node.server_id)
-    for declared in names.ports_of(wanted.document, role, node.name):
-        there = seen.port(declared.name)
-        goal = _port(wanted, seen, declared, there)
-        ports.append(there if goal.is_met else None)
-        yield goal
+    ports = {
+        declared.name: _port(wanted, seen, declared, seen.port(declared.name))
+        for declared in names.ports_of(wanted.document, role, node.name)
+    }
+    trunk = names.trunk_of(wanted.document, role, node.name)
+    carrying = () if trunk is None else (trunks.goal(wanted, seen, trunk, ports),)
+    yield from ports.values()
+    yield from carrying
     if server is not None:
         yield _present(node, server, f"{role.flavor}, {role.image}")
     else:
-        yield _missing(wanted, seen, node, role, ports)
+        is_wired = all(goal.is_met for goal in (*ports.values(), *carrying))
+        yield _missing(wanted, seen, node, role, is_wired=is_wired)
     yield Goal(
         "node",
         node.name,
@@ -91,16 +95,18 @@ def _port(wanted: Wanted, seen: Observed, declared: names.NodePort, there: SeenP
     """A port that is to serve a new server must be as if born in its group; one that is not makes room for another."""
     group = wanted.gates.groups.get(declared.role)
     network = next(each for each in wanted.document.networks if each.name == declared.network)
+    role = wanted.document.role(declared.role)
+    vnic_type = role.vnic_type if role is not None and declared.vlan is None else "normal"
     if there is not None:
-        if is_in_use(there, seen) or not wanted.is_permitted:
+        if seen.is_in_use(there) or not wanted.is_permitted:
             return Goal("port", declared.name, True)
-        if there.device_id or not there.is_secured or there.group_ids != {group}:
-            return Goal("port", declared.name, False, DeletePort(f"port:{there.id}", there.id), detail="unfit")
+        if there.device_id or not there.is_secured or there.group_ids != {group} or there.vnic_type != vnic_type:
+            gone = None if seen.trunk_with(there.id) else DeletePort(f"port:{there.id}", there.id)
+            return Goal("port", declared.name, False, gone, detail="unfit")
         return Goal("port", declared.name, True)
     network_id = foundation.network_id(wanted, seen, network)
     subnets = foundation.subnets(wanted, seen, network)
     step = None
-    role = wanted.document.role(declared.role)
     if wanted.is_permitted and group and network_id and seen.project and all(subnets):
         step = CreatePort(
             f"port:{declared.name}",
@@ -110,22 +116,20 @@ def _port(wanted: Wanted, seen: Observed, declared: names.NodePort, there: SeenP
             network_id,
             tuple(subnet.id for subnet in subnets if subnet is not None),
             group,
-            role.vnic_type if role is not None else "normal",
+            vnic_type,
         )
     return Goal("port", declared.name, False, step)
 
 
-def is_in_use(port: SeenPort, seen: Observed) -> bool:
-    """A server that Nova still lists has the port; a device that is gone leaves its id behind at times."""
-    return any(server.id == port.device_id for server in seen.servers)
-
-
-def _missing(wanted: Wanted, seen: Observed, node: NodeRecord, role: NodeRole, ports: list[SeenPort | None]) -> Goal:
-    """The goal of a server that is to be made, on ports that nothing else uses."""
+def _missing(wanted: Wanted, seen: Observed, node: NodeRecord, role: NodeRole, *, is_wired: bool) -> Goal:
+    """The goal of a server that is to be made, on ports that nothing else uses; subports come with their parent."""
     flavor, image = wanted.catalog.flavor(role.flavor), wanted.catalog.image(role.image)
+    own = [each for each in names.ports_of(wanted.document, role, node.name) if each.vlan is None]
+    ports = [seen.port(each.name) for each in own]
     free = tuple(port.id for port in ports if port is not None and not port.device_id)
+    is_ready = is_wired and len(free) == len(ports) and not node.is_spent
     step = None
-    if wanted.is_permitted and seen.project and flavor and image and len(free) == len(ports) and not node.is_spent:
+    if wanted.is_permitted and seen.project and flavor and image and is_ready:
         step = CreateServer(
             f"server:{node.name}",
             seen.project.id,
@@ -171,7 +175,7 @@ def _volumes(wanted: Wanted, seen: Observed) -> Iterator[Goal]:
 
 
 def _surplus(wanted: Wanted, seen: Observed) -> Iterator[Goal]:
-    """Our servers and ports that no declaration wants, or that are second of their name."""
+    """Our servers, trunks and ports that no declaration wants, or that are second of their name."""
     document = wanted.document
     kept_servers = {
         server.id for node in wanted.nodes if (server := seen.server(node.name, node.server_id)) is not None
@@ -179,8 +183,9 @@ def _surplus(wanted: Wanted, seen: Observed) -> Iterator[Goal]:
     for server in sorted(seen.servers, key=lambda each: (each.name, each.id)):
         if server.is_marked and server.id not in kept_servers:
             yield Goal("surplus server", server.name, False, DeleteServer(f"server:{server.id}", server.id))
+    yield from trunks.surplus(document, seen)
     kept_ports = {port.id for declared in names.ports(document) if (port := seen.port(declared.name)) is not None}
     for port in sorted(seen.ports, key=lambda each: (each.name, each.id)):
-        is_free = not port.is_network_own and not is_in_use(port, seen)
+        is_free = not port.is_network_own and not seen.is_in_use(port) and seen.trunk_with(port.id) is None
         if port.is_marked and is_free and port.id not in kept_ports:
             yield Goal("surplus port", port.name, False, DeletePort(f"port:{port.id}", port.id))

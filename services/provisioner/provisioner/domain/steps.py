@@ -14,6 +14,10 @@ _TOLD = {
     "router.interface": "router.joined to a subnet",
     "tag.set": "tag.set",
     "port.create": "port.created",
+    "trunk.create": "trunk.created",
+    "trunk.add": "subports.joined to a trunk",
+    "trunk.remove": "subports.parted from a trunk",
+    "trunk.delete": "trunk.deleted",
     "server.create": "server.created",
     "server.start": "server.started",
     "volume.attach": "volume.attached",
@@ -142,6 +146,33 @@ class CreatePort(Step):
 
 
 @dataclass(frozen=True)
+class CreateTrunk(Step):
+    """A trunk that is born with all its subports, on ports that nothing uses yet."""
+
+    verb = "trunk.create"
+    project_id: str
+    name: str
+    tag: str
+    parent_id: str
+    subports: tuple[tuple[str, int], ...]
+    """Port id and VLAN tag of each."""
+
+
+@dataclass(frozen=True)
+class AddSubports(Step):
+    verb = "trunk.add"
+    trunk_id: str
+    subports: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class RemoveSubports(Step):
+    verb = "trunk.remove"
+    trunk_id: str
+    port_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class CreateServer(Step):
     verb = "server.create"
     project_id: str
@@ -178,6 +209,14 @@ class DeleteServer(Step):
 class DeletePort(Step):
     verb = "port.delete"
     port_id: str
+
+
+@dataclass(frozen=True)
+class DeleteTrunk(Step):
+    """Deletes the trunk; its ports stay, free again."""
+
+    verb = "trunk.delete"
+    trunk_id: str
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ async def on_server_notified(seen: Notification, tx: Work[Context]) -> None:
         await _mark(tx, seen, await store.of_server(tx.connection, seen.resource_id) if seen.resource_id else None)
 
 
-@handlers.notified("port", "network", "subnet", "router", "router.interface")
+@handlers.notified("port", "trunk", "network", "subnet", "router", "router.interface")
 async def on_network_notified(seen: Notification, tx: Work[Context]) -> None:
     """A piece of a network changed or went."""
     if seen.phase not in IDLE_PHASES:

@@ -8,7 +8,7 @@ from provisioner import store
 from provisioner.domain import faults, looking
 from provisioner.domain.plan import Plan
 from provisioner.domain.record import Record
-from provisioner.domain.steps import AttachVolume, ForgetQuota, Step
+from provisioner.domain.steps import AttachVolume, CreateNetwork, ForgetQuota, Step
 from provisioner.handlers.context import Context
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.handlers import Turn
@@ -80,10 +80,15 @@ async def _effect(turn: Turn[Context], step: Step) -> None:
 
 
 def _sort(outcome: Outcome, plan: Plan, step: Step, error: Invalid | Forbidden | Conflict) -> None:
-    """A conflict passes, and so does a quota that is still held by what is going; a plain refusal stays."""
+    """A conflict passes, and so does a quota that is still held by what is going; a plain refusal stays.
+
+    A network of a chosen segment is refused when somebody else has the segment: that may never go.
+    """
     is_quota = isinstance(error, Conflict) and error.is_quota
     is_freeing = any(goal.kind == "surplus server" for goal in plan.goals)
-    may_pass = isinstance(step, AttachVolume) or (isinstance(error, Conflict) and (not is_quota or is_freeing))
+    is_taken = isinstance(step, CreateNetwork) and step.segmentation_id is not None
+    is_lasting = is_taken or (is_quota and not is_freeing)
+    may_pass = isinstance(step, AttachVolume) or (isinstance(error, Conflict) and not is_lasting)
     if may_pass:
         outcome.error = outcome.error or error
     else:
