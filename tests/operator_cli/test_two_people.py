@@ -1,6 +1,7 @@
 """`tresor quarantine`, `release`, `approvals`, `approve`, `deny`, `ports`: words, data and exit codes, on a real broker."""
 
 import asyncio
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from contracts.network_policy import (
     Duplicate,
     DuplicateFound,
     DuplicatesListed,
+    EvidenceShown,
     ListDuplicates,
     ListQuarantines,
     Quarantine,
@@ -19,6 +21,7 @@ from contracts.network_policy import (
     QuarantineWorkspace,
     ReleaseWorkspace,
     RemoveDuplicate,
+    ShowEvidence,
 )
 from shared.errors import Rejected
 from shared.handlers import Handlers
@@ -39,6 +42,7 @@ class Memory:
     quarantines: list[Quarantine] = field(default_factory=list)
     released: list[tuple[str, ReleaseWorkspace]] = field(default_factory=list)
     duplicates: list[Duplicate] = field(default_factory=lambda: [FOUND])
+    evidence: list[str] = field(default_factory=list)
 
 
 def make_handlers() -> Handlers[Memory]:
@@ -71,6 +75,14 @@ def make_handlers() -> Handlers[Memory]:
     async def quarantines(query: ListQuarantines, tx: Work[Memory]) -> QuarantinesListed:
         found = (one for one in tx.context.quarantines if query.of in (None, one.workspace))
         return QuarantinesListed(quarantines=tuple(found))
+
+    @handlers.answer(ShowEvidence)
+    async def evidence(query: ShowEvidence, tx: Work[Memory]) -> EvidenceShown:
+        (held,) = (one for one in tx.context.quarantines if one.quarantine_id == query.quarantine_id)
+        pieces = tx.context.evidence
+        if not pieces:
+            return EvidenceShown(quarantine=held, part=0, parts=0, content="")
+        return EvidenceShown(quarantine=held, part=query.part, parts=len(pieces), content=pieces[query.part - 1])
 
     @handlers.answer(ListDuplicates)
     async def duplicates(query: ListDuplicates, tx: Work[Memory]) -> DuplicatesListed:
@@ -158,6 +170,44 @@ async def test_what_is_wrong_about_a_quarantine_has_its_code(served: Service[Mem
     several = await operator("release", "openhpc", "--reason", "beacons")
     assert (several.code, "--id" in several.err) == (2, True)
     assert (await operator("release", "openhpc", "--role", "login", "--reason", "beacons")).code == 0
+
+
+EVIDENCE = {
+    "kept_at": "2026-11-21T10:00:00Z",
+    "left_out": [],
+    "ports": [{"id": "p-1", "mac_address": "fa:16:3e:00:00:01", "fixed_ips": [{"ip_address": "10.42.0.7"}],
+               "security_groups": ["g-1"], "device_id": "s-1"}],
+    "groups": [{"id": "g-1", "name": "login", "security_group_rules": [
+        {"id": "r-1", "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp", "port_range_min": 22,
+         "port_range_max": 22, "remote_ip_prefix": "0.0.0.0/0", "remote_group_id": None}]}],
+    "floating_ips": [{"floating_ip_address": "203.0.113.9", "fixed_ip_address": "10.42.0.7", "port_id": "p-1"}],
+    "trunks": [],
+    "changes": [{"happened_at": "2026-11-21 09:59:00", "event_type": "security_group_rule.create.end",
+                 "resource_id": "r-1", "actor": "mallory", "request_id": "req-1"}],
+}  # fmt: skip
+
+
+async def test_the_evidence_is_put_together_held_against_its_digest_and_shown(
+    served: Service[Memory], operator: Tresor
+) -> None:
+    memory, text = served.runtime.context, json.dumps(EVIDENCE)
+    await operator("quarantine", "openhpc", "--role", "login", "--reason", "beacons")
+    early = await operator("quarantine", "show", "openhpc")
+    assert (early.code, "kept nothing yet" in early.err) == (1, True)
+    digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    memory.quarantines[0] = memory.quarantines[0].model_copy(update={"evidence": digest})
+    memory.evidence = [text[:100], text[100:]]
+    shown = await operator("quarantine", "show", "openhpc")
+    assert shown.code == 0, shown.err
+    for words in (digest, "p-1", "10.42.0.7", "login", "tcp", "0.0.0.0/0", "203.0.113.9", "mallory", "beacons"):
+        assert words in shown.out
+    by_id = await operator("quarantine", "show", memory.quarantines[0].quarantine_id, "-o", "json")
+    assert json.loads(by_id.out)["evidence"] == EVIDENCE
+    memory.evidence = [text.replace("mallory", "nobody")]
+    forged = await operator("quarantine", "show", "openhpc")
+    assert (forged.code, forged.out, "is not what was kept" in forged.err) == (1, "", True)
+    assert (await operator("quarantine", "show", "elsewhere")).code == 1
+    assert (await operator("quarantine", "openhpc", "elsewhere", "--reason", "beacons")).code == 2
 
 
 async def test_a_spurious_port_is_shown_and_removed(served: Service[Memory], operator: Tresor) -> None:
