@@ -35,6 +35,13 @@ LAST_SCAN = Gauge(
 )
 SCAN_SECONDS = Gauge("tresor_scan_bound_seconds", "The bound on unseen change where OpenStack is silent.")
 
+# The model of the cloud that isolation is proven on.
+MODELS_BUILT = Counter(
+    "tresor_isolation_models_built_total",
+    "Models of the cloud built anew: the first one, or by a scan, with which the one before it agreed, differed or failed.",
+    ["why"],
+)
+
 # Relay: what is told.
 EVENTS_SENT = Counter("tresor_events_sent_total", "Events confirmed by the broker.")
 EVENTS_UNSENT = Gauge("tresor_events_unsent", "Events committed and not yet confirmed.")

@@ -3,11 +3,15 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from bootstrap.leases import DatabaseLease
 from network_policy.domain.world import World
+from network_policy.handlers import past
+from network_policy.store import history
 from network_policy.store.history import (
     KINDS,
     forget_history,
@@ -20,6 +24,7 @@ from network_policy.store.history import (
 )
 from shared.clock import SystemClock
 from shared.db import Connection, close, open_pool
+from shared.errors import Rejected
 from shared.migrate import migrate
 from tests.network_policy.enclaves import Enclave, document, rule, with_port, with_rule
 
@@ -101,3 +106,31 @@ async def test_gaps_between_scans_are_told_and_old_versions_forgotten(connection
     assert await known_spans(connection) == [(after(900), after(950))]
     assert (await stood(connection, 5)).ports == ()
     assert same(await stood(connection, 20), replace(world, ports=()))
+
+
+async def test_what_is_too_much_is_refused_and_not_cut(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Enclave(document(), "p1").world
+    await see(connection, world, 0)
+    everything = len(await versions(connection, after(5), after(5), None))
+    monkeypatch.setattr(history, "MAX_VERSIONS", everything)
+    assert len(await versions(connection, after(5), after(5), None)) == everything
+    await see(connection, with_rule(world, world.groups[0].id, "rogue", rule()), 10)
+    with pytest.raises(history.TooMuch, match=f"more than {everything} versions"):
+        await versions(connection, after(5), after(15), None)
+    assert len(await versions(connection, after(5), after(5), None)) == everything
+    assert await versions(connection, after(5), after(15), ["another project"])
+    work: Any = SimpleNamespace(connection=connection)
+    with pytest.raises(Rejected) as refused:
+        await past._versions(work, after(5), after(15), None)
+    (problem,) = refused.value.problems
+    assert "a shorter time than" in problem.remedy
+    assert "workspace:<name>" in problem.remedy
+
+
+async def test_a_row_to_append_is_looked_up_by_the_index(connection: Connection) -> None:
+    world = Enclave(document(), "p1").world
+    await see(connection, world, 0)
+    columns = [["ports"], ["p"], ["t"], [b""], ["{}"], [after(1)], ["look"], [""], [""]]
+    plan = [row[0] for row in await connection.fetch(f"EXPLAIN {history._APPEND}", *columns)]
+    assert any("SubPlan" in line for line in plan)
+    assert not any("Join" in line for line in plan)

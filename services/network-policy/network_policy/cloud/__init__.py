@@ -3,7 +3,7 @@
 from network_policy.cloud.allowing import AllowingCloud
 from network_policy.cloud.changing import ChangingCloud
 from network_policy.cloud.custody import CustodyCloud
-from network_policy.cloud.observing import ObservingCloud
+from network_policy.cloud.observing import ObservingCloud, networks_of
 from network_policy.cloud.sayers import SayersCloud
 
 
@@ -11,4 +11,4 @@ class PolicyCloud(ObservingCloud, ChangingCloud, CustodyCloud, SayersCloud, Allo
     """Neutron, as network-policy uses it."""
 
 
-__all__ = ["PolicyCloud"]
+__all__ = ["PolicyCloud", "networks_of"]

@@ -44,7 +44,7 @@ class ObservingCloud:
         self, project_id: str, groups: tuple[Group, ...], ports: tuple[Port, ...], network_ids: Iterable[str]
     ) -> World:
         """What the workspace's ports can meet directly: on its networks, in its groups, through its routers."""
-        networks = {*network_ids, *(port.network_id for port in ports if not port.is_trusted)}
+        networks = networks_of(network_ids, ports)
         group_ids = {group.id for group in groups}
         (there, members, net, subnets), (routers, floating, address_groups) = await asyncio.gather(
             asyncio.gather(
@@ -123,6 +123,11 @@ class ObservingCloud:
             sharings=_sorted(sharings),
             whole=True,
         )
+
+
+def networks_of(network_ids: Iterable[str], ports: Iterable[Port]) -> frozenset[str]:
+    """The networks that a workspace's surroundings are on: its own, and those that its ports are on."""
+    return frozenset({*network_ids, *(port.network_id for port in ports if not port.is_trusted)})
 
 
 def _sorted(things: Iterable[T]) -> tuple[T, ...]:

@@ -1,6 +1,6 @@
 """The look's part in what was repaired at once: what failed of it becomes the look's own, what worked is explained."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from network_policy import store
@@ -42,15 +42,21 @@ def done(repairs: Iterable[PromptRepair]) -> tuple[PromptRepair, ...]:
     return tuple(each for each in repairs if each.repaired_at is not None)
 
 
-def as_it_was(world: World, repairs: Iterable[PromptRepair]) -> World:
+def former(repairs: Sequence[PromptRepair]) -> tuple[GroupRule | Port, ...]:
+    """The rules and ports as they were before."""
+    rules = (GroupRule(each.repair_id, each.group_id or "", each.rule) for each in repairs if each.rule is not None)
+    return (*rules, *(each.port for each in repairs if each.port is not None))
+
+
+def as_it_was(world: World, repairs: Sequence[PromptRepair]) -> World:
     """The world while the rules stood and the ports were out of order."""
     rules: dict[str, list[GroupRule]] = {}
     ports: dict[str, Port] = {}
-    for each in repairs:
-        if each.rule is not None and each.group_id is not None:
-            rules.setdefault(each.group_id, []).append(GroupRule(each.repair_id, each.group_id, each.rule))
-        if each.port is not None:
-            ports[each.port.id] = each.port
+    for each in former(repairs):
+        if isinstance(each, GroupRule):
+            rules.setdefault(each.group_id, []).append(each)
+        else:
+            ports[each.id] = each
     groups = tuple(
         replace(group, rules=tuple({each.id: each for each in (*group.rules, *rules[group.id])}.values()))
         if group.id in rules

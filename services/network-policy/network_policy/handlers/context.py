@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from contracts import network_policy
 from contracts.site import Site
 from network_policy.cloud import PolicyCloud
+from network_policy.handlers.model import Model
 from network_policy.handlers.own import tells_of
 from network_policy.handlers.pace import Pace
 from network_policy.handlers.policies import Policies
@@ -27,6 +28,7 @@ class Context:
     history_days: float = 400.0
     """How long a version that stands no more is kept."""
     policies: Policies = field(default_factory=Policies, compare=False)
+    model: Model = field(default_factory=Model, compare=False)
     pace: Pace = field(default_factory=Pace, compare=False)
 
 

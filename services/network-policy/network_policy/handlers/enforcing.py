@@ -2,20 +2,23 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from contracts.network_policy import PolicyTestResult
 from network_policy import store
-from network_policy.domain.compile import Policy, compile_policy
+from network_policy.cloud import networks_of
+from network_policy.domain.compile import Policy
 from network_policy.domain.filters import Claim
-from network_policy.domain.proof import Prover, Verdict
+from network_policy.domain.observed import Nearby
+from network_policy.domain.proof import Verdict
 from network_policy.domain.sight import Sight, see
 from network_policy.domain.world import AddressGroup, Group, Port, World
-from network_policy.handlers.afterwards import as_it_was, done, take_over, under_way
+from network_policy.handlers.afterwards import as_it_was, done, former, take_over, under_way
 from network_policy.handlers.applying import out_of_quota, tell_refused
 from network_policy.handlers.context import Context
 from network_policy.handlers.effects import Hand
 from network_policy.handlers.policy_testing import Judge, tell_tests
+from network_policy.handlers.queries import bound_seconds
 from network_policy.handlers.remembering import remember_project
 from network_policy.handlers.telling import Told, tell_drift, tell_outcome, tell_violation
 from network_policy.store import Known, PromptRepair
@@ -35,7 +38,7 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
     """Bring the workspace's groups and ports to what is declared, and prove it. Seconds until the next look."""
     assert known.document is not None
     assert known.project_id is not None
-    policy = compile_policy(known.document, turn.context.site)
+    policy = turn.context.policies.of(known.document, turn.context.site)
     async with turn.transaction() as tx:
         told, repairs = await take_over(tx, known, Told.of(known))
     looked_at = listed_at = turn.now
@@ -49,7 +52,7 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
                 told = await tell_drift(tx, known, sight, told, repairing=turn.context.is_enforcing)
             if set(told.open_drift) - set(before.open_drift):
                 # What the drift opened is found out while it is being closed: the repair does not wait for the words.
-                explaining = asyncio.create_task(_prove_nearby(turn, known, sight))
+                explaining = asyncio.create_task(_prove_nearby(turn, known, sight, looked_at))
         if turn.context.is_enforcing:
             if not known.was_enforced and not await _fits(turn, known, sight):
                 await hand.make(sight.repairs)
@@ -64,7 +67,7 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
         if explaining is not None:
             told = await _explain(turn, known, first, explaining, told)
     observed_at = turn.now
-    proof = await _prove(turn, known, policy, sight, done(repairs))
+    proof = await _prove(turn, known, policy, sight, listed_at, done(repairs))
     tested = await Judge(turn.context, proof.world, proof.claims).results(known)
     pause = await _conclude(turn, known, proof, tested, told, observed_at)
     if first.drift:
@@ -82,6 +85,8 @@ class _Proof:
     repairs: tuple[PromptRepair, ...]
     world: World
     claims: tuple[Claim, ...]
+    others: frozenset[str]
+    """Workspaces that are isolated no longer by what was seen here."""
 
 
 async def _conclude(
@@ -104,6 +109,8 @@ async def _conclude(
             told = await tell_violation(tx, known, sight, verdict, told, repairing=repairing)
         told = await tell_outcome(tx, known, sight, verdict, told, observed_at=observed_at)
         is_unsure = await tell_tests(tx, known, tested, observed_at)
+        for workspace in sorted(proof.others):
+            tx.reconcile(workspace)
     if turn.context.is_enforcing and sight.todo:
         return CONFIRM_SECONDS
     if not verdict.holds:
@@ -171,44 +178,71 @@ async def _explain(
         return await tell_violation(tx, known, sight, verdict, told, repairing=turn.context.is_enforcing)
 
 
-async def _surroundings(turn: Turn[Context], known: Known, sight: Sight) -> World:
-    return await turn.context.cloud.surroundings(sight.project_id, sight.groups, sight.ports, known.network_ids)
+async def _surroundings(turn: Turn[Context], known: Known, sight: Sight) -> Nearby:
+    networks = networks_of(known.network_ids, sight.ports)
+    world = await turn.context.cloud.surroundings(sight.project_id, sight.groups, sight.ports, networks)
+    return Nearby(world, sight.project_id, networks)
 
 
-async def _prove_nearby(turn: Turn[Context], known: Known, sight: Sight) -> Verdict:
-    world = await _surroundings(turn, known, sight)
-    return await asyncio.to_thread(lambda: Prover(world, [sight.claim]).prove(known.workspace))
+async def _prove_nearby(turn: Turn[Context], known: Known, sight: Sight, at: datetime) -> Verdict:
+    await _be_current(turn)
+    nearby = await _surroundings(turn, known, sight)
+    return (await turn.context.model.prove(nearby, sight.claim, at)).verdict
+
+
+async def _be_current(turn: Turn[Context]) -> None:
+    """The whole cloud is listed here where no scan did so lately: it may be another replica that scans."""
+    model, age = turn.context.model, timedelta(seconds=2 * bound_seconds(turn.context))
+    if model.is_current(turn.now - age):
+        return
+    async with model.listing:
+        if not model.is_current(turn.now - age):
+            at, world = turn.now, await turn.context.cloud.whole_world()
+            async with turn.transaction() as tx:
+                everybody = await store.load_all(tx.connection)
+            await model.listed(world, claims_of(turn.context, everybody, world, None), at)
 
 
 async def _prove(
-    turn: Turn[Context], known: Known, policy: Policy, sight: Sight, repairs: tuple[PromptRepair, ...]
+    turn: Turn[Context],
+    known: Known,
+    policy: Policy,
+    sight: Sight,
+    at: datetime,
+    repairs: tuple[PromptRepair, ...],
 ) -> _Proof:
-    """The verdict: over all projects before the policy is called enforced, and while something is wrong."""
-    others: list[Claim] = []
+    """The verdict: over all projects before the policy is called enforced, and while something is wrong.
+
+    `at`: when the sight's listing began.
+    """
+    model, others = turn.context.model, list[Claim]()
     if known.was_enforced and not known.suspect and not known.violation:
-        world = await _surroundings(turn, known, sight)
+        await _be_current(turn)
+        nearby = await _surroundings(turn, known, sight)
+        world = nearby.world
+        proven = await model.prove(nearby, sight.claim, at, former(repairs))
     else:
-        world = await turn.context.cloud.whole_world()
+        at, world = turn.now, await turn.context.cloud.whole_world()
         async with turn.transaction() as tx:
             everybody = await store.load_all(tx.connection)
         internal = internal_networks(turn.context, world)
         sight = sight_of(known, policy, world.groups, world.ports, world.address_groups, internal)
         others = claims_of(turn.context, everybody, world, known.workspace)
+        await model.listed(world, (sight.claim, *others), at)
+        proven = await model.verdict(known.workspace, former(repairs))
+    before = None
+    if proven.former is not None:
+        was = as_it_was(world, repairs)
+        internal = internal_networks(turn.context, was)
+        before = sight_of(known, policy, was.groups, was.ports, was.address_groups, internal), proven.former
     claims = (sight.claim, *others)
-    verdict = await asyncio.to_thread(lambda: Prover(world, claims).prove(known.workspace))
-    if not repairs:
-        return _Proof(sight, verdict, None, repairs, world, claims)
-    former = as_it_was(world, repairs)
-    internal = internal_networks(turn.context, former)
-    seen = sight_of(known, policy, former.groups, former.ports, former.address_groups, internal)
-    found = await asyncio.to_thread(lambda: Prover(former, [seen.claim, *others]).prove(known.workspace))
-    return _Proof(sight, verdict, (seen, found), repairs, world, claims)
+    return _Proof(sight, proven.verdict, before, repairs, world, claims, proven.others)
 
 
-def claims_of(context: Context, everybody: tuple[Known, ...], world: World, without: str) -> list[Claim]:
+def claims_of(context: Context, everybody: tuple[Known, ...], world: World, without: str | None) -> list[Claim]:
     """The other workspaces' sides of the proof."""
     return [
-        sight_of(other, compile_policy(other.document, context.site), world.groups, world.ports).claim
+        sight_of(other, context.policies.of(other.document, context.site), world.groups, world.ports).claim
         for other in everybody
         if other.workspace != without and other.document is not None and other.project_id is not None
     ]

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contracts.openstack import Notification
 from contracts.openstack.neutron import NetworkPayload, Port, SecurityGroupRule
 from network_policy import store
+from network_policy.domain.world import GroupRule
 from network_policy.handlers.about import in_order, mentions, note, ports_of, workspaces
 from network_policy.handlers.context import WHOLE_CLOUD, Context, handlers
 from network_policy.handlers.own import is_own, own_calls
 from network_policy.handlers.prompt import Decided, begin, escaped_port, undeclared_rules
-from network_policy.handlers.told import port_of
+from network_policy.handlers.told import port_of, rule_of
 from network_policy.store import Keeper, OwnCall
 from shared.handlers import Heard
 from shared.telemetry import below
@@ -61,6 +62,10 @@ async def scan(tx: Work[Context]) -> None:
 
 async def _hear_rules(heard: Sequence[Heard], tx: Work[Context]) -> None:
     made = [each for each in heard if each.notification.is_about("security_group_rule.create")]
+    for told in (told for each in made for told in _rules_of(each.notification)):
+        rule = rule_of(told)
+        if rule is not None and told.id and told.security_group_id:
+            tx.context.model.hear(GroupRule(told.id, told.security_group_id, rule))
     groups = {told.security_group_id for each in made for told in _rules_of(each.notification)}
     keepers: dict[str, Keeper] = {}
     if made and tx.context.is_enforcing:
@@ -80,6 +85,10 @@ async def _hear_rules(heard: Sequence[Heard], tx: Work[Context]) -> None:
 
 async def _hear_ports(heard: Sequence[Heard], calls: Mapping[str, OwnCall], tx: Work[Context]) -> None:
     ports = {each: port for each in heard if (port := _only_port(each.notification)) is not None}
+    for each, told in ports.items():
+        whole = port_of(told) if told.network_id else None
+        if whole is not None and not each.notification.is_about("port.delete"):
+            tx.context.model.hear(whole)
     keepers: dict[str, Keeper] = {}
     if ports:
         found = await store.keepers(

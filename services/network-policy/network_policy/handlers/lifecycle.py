@@ -8,6 +8,7 @@ from contracts.provisioner import (
     WorkspaceEmptied,
 )
 from network_policy import store
+from network_policy.handlers.clearing import clear_deletion
 from network_policy.handlers.context import Context, handlers
 from shared.work import Work
 
@@ -39,8 +40,9 @@ async def on_node_active(seen: NodeActive, tx: Work[Context]) -> None:
 
 @handlers.on(WorkspaceDeleting)
 async def on_workspace_deleting(seen: WorkspaceDeleting, tx: Work[Context]) -> None:
-    """The policy stays while there are ports."""
+    """The policy stays while there are ports, and the ports while there is a quarantine."""
     await store.save_deleting(tx.connection, seen.workspace, seen.generation, seen.project_id)
+    await clear_deletion(tx, seen.workspace)
 
 
 @handlers.on(WorkspaceEmptied)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from contracts.envelope import Problem
 from contracts.network_policy import Counterexample
 from contracts.network_policy.history import MAX_SPANS, HistoryShown, OpenSpan, PastVerdict, RuleOrigin, ShowHistory
 from contracts.network_policy.history import Unknown as NotKnown
@@ -19,7 +20,7 @@ from network_policy.domain.policy_tests.ends import UnknownEnd
 from network_policy.domain.proof import Prover
 from network_policy.handlers.context import Context, handlers
 from network_policy.handlers.queries import bound_seconds
-from network_policy.store.history import WORKSPACES, Version
+from network_policy.store.history import WORKSPACES, TooMuch, Version
 from shared.errors import Rejected
 from shared.work import Work
 
@@ -36,7 +37,7 @@ async def show_history(query: ShowHistory, tx: Work[Context]) -> HistoryShown:
     unknown = gaps(await store.known_spans(tx.connection), begin, end, bound_seconds(tx.context))
     site = tx.context.site
     if query.source is None or query.target is None or query.of is None:
-        found = await store.versions(tx.connection, begin, begin, None)
+        found = await _versions(tx, begin, begin, None)
         verdicts = await asyncio.to_thread(verdicts_at, found, begin, site, query.of, unknown)
         return HistoryShown(
             begin=begin, end=begin, verdicts=verdicts, unknown=unknown, bound_seconds=bound_seconds(tx.context)
@@ -46,7 +47,7 @@ async def show_history(query: ShowHistory, tx: Work[Context]) -> HistoryShown:
     projects = [row["project_id"] for row in await tx.connection.fetch(_PROJECT_OF, meant)]
     ends = [each for each in (query.source, query.target) if ":" not in each or "prefix:" in each]
     is_named = any(each not in ("outside", "internet", "workspace") for each in ends)
-    found = await store.versions(tx.connection, begin, end, None if is_everybody or is_named else projects)
+    found = await _versions(tx, begin, end, None if is_everybody or is_named else projects)
     try:
         spans, problem, complete_until = await asyncio.to_thread(open_spans, found, begin, end, site, query)
     except ValidationError as error:
@@ -60,6 +61,25 @@ async def show_history(query: ShowHistory, tx: Work[Context]) -> HistoryShown:
         complete_until=complete_until,
         bound_seconds=bound_seconds(tx.context),
     )
+
+
+async def _versions(
+    tx: Work[Context], begin: datetime, end: datetime, projects: Sequence[str] | None
+) -> tuple[Version, ...]:
+    """What stood then; all of it, or the question is refused."""
+    try:
+        return await store.versions(tx.connection, begin, end, projects)
+    except TooMuch as error:
+        narrower = []
+        if end > begin:
+            narrower.append(f"ask about a shorter time than {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
+        if projects is None:
+            narrower.append(
+                "ask from and to ends in a workspace, `workspace:<name>` or a role, so that only its is read"
+            )
+        raise Rejected(
+            Problem(reason=str(error), remedy=", or ".join(narrower) or "ask about an earlier time")
+        ) from None
 
 
 def gaps(

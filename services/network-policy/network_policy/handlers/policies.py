@@ -15,12 +15,14 @@ class Policies:
     def __init__(self) -> None:
         self._found: OrderedDict[str, Policy] = OrderedDict()
 
-    def of(self, document: str, site: Site) -> Policy:
-        """What the document, in its JSON text, compiles to. Raises Uncompilable."""
-        policy = self._found.pop(document, None)
+    def of(self, document: Workspace | str, site: Site) -> Policy:
+        """What the document, or its JSON text, compiles to. Raises Uncompilable."""
+        text = document if isinstance(document, str) else document.model_dump_json(by_alias=True)
+        policy = self._found.pop(text, None)
         if policy is None:
-            policy = compile_policy(Workspace.model_validate_json(document), site)
+            whole = Workspace.model_validate_json(document) if isinstance(document, str) else document
+            policy = compile_policy(whole, site)
             while len(self._found) >= MAX_POLICIES:
                 self._found.popitem(last=False)
-        self._found[document] = policy
+        self._found[text] = policy
         return policy

@@ -106,8 +106,9 @@ def escaped_port(heard: Heard, port: Port, keeper: Keeper, tx: Work[Context]) ->
 
 async def begin(decided: Sequence[Decided], tx: Work[Context]) -> None:
     """Tell the drift and have the calls made; those whose notification came before are left out."""
-    new = await store.begin_prompt(tx.connection, [each.repair for each in decided])
-    for each in decided:
+    once = {each.repair.repair_id: each for each in reversed(decided)}  # of a doubled notification the first
+    new = await store.begin_prompt(tx.connection, [each.repair for each in once.values()])
+    for each in reversed(once.values()):
         repair = each.repair
         with below(each.heard.traceparent):
             tx.reconcile(repair.workspace, tx.context.pace.reserve(repair.workspace, tx.now))

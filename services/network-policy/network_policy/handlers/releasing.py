@@ -9,6 +9,7 @@ from network_policy.domain.compile import Policy
 from network_policy.domain.confinement import QUARANTINE
 from network_policy.domain.custody import Custody, CustodyPort
 from network_policy.domain.drift import declared_role_of
+from network_policy.handlers.clearing import clear_deletion
 from network_policy.handlers.context import Context
 from network_policy.handlers.cutting import raise_port
 from network_policy.store import Held, HeldFloatingIp, HeldPort, Known
@@ -95,6 +96,7 @@ async def restore(turn: Turn[Context], known: Known) -> float | None:
                 await tx.failed(command_id, (Problem(reason="released before it was done"),))
             if held.release_command_id is not None:
                 await tx.applied(held.release_command_id)
+            await clear_deletion(tx, known.workspace)
     return pause
 
 

@@ -1,10 +1,7 @@
 """The full scan: the whole cloud listed once and proven for every workspace; what is not in order is looked at."""
 
-import asyncio
-
 from network_policy import store
-from network_policy.domain.compile import compile_policy
-from network_policy.domain.proof import Prover, Verdict
+from network_policy.domain.proof import Verdict
 from network_policy.domain.sight import Sight, digest_of_drift
 from network_policy.handlers.context import Context
 from network_policy.handlers.duplicates import look_for_duplicates
@@ -31,7 +28,7 @@ async def scan_cloud(turn: Turn[Context]) -> float | None:
             known,
             sight_of(
                 known,
-                compile_policy(known.document, turn.context.site),
+                turn.context.policies.of(known.document, turn.context.site),
                 world.groups,
                 world.ports,
                 world.address_groups,
@@ -41,10 +38,11 @@ async def scan_cloud(turn: Turn[Context]) -> float | None:
         for known in everybody
         if known.document is not None
     ]
-    prover = await asyncio.to_thread(Prover, world, [sight.claim for _, sight in sights])
-    judge = Judge(turn.context, world, [sight.claim for _, sight in sights])
+    claims = [sight.claim for _, sight in sights]
+    verdicts = await turn.context.model.scanned(world, claims, observed_at)
+    judge = Judge(turn.context, world, claims)
     for known, sight in sights:
-        verdict = await asyncio.to_thread(prover.prove, known.workspace)
+        verdict = verdicts[known.workspace]
         tested = await judge.results(known)
         async with turn.transaction() as tx:
             if await tell_tests(tx, known, tested, observed_at):

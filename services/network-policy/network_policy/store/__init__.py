@@ -39,6 +39,7 @@ from network_policy.store.quarantines import (
 )
 from network_policy.store.saving import (
     emptied,
+    may_clear_deletion,
     save_declared,
     save_deleting,
     save_group,
@@ -80,6 +81,7 @@ __all__ = [
     "list_quarantines",
     "load",
     "load_all",
+    "may_clear_deletion",
     "move_quarantine",
     "note_change",
     "open_quarantines",

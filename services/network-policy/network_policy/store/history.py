@@ -17,6 +17,7 @@ from network_policy.domain.world import Group, GroupRule, World
 from network_policy.store.changes import Change, change_of
 from network_policy.store.prompt import PromptRepair
 from shared.db import Connection
+from shared.errors import TresorError
 
 WORKSPACES = "workspaces"
 """The kind of what was declared: document, groups and ports by role."""
@@ -39,23 +40,27 @@ _CLOSE = """
 UPDATE history SET valid_until = $3
 WHERE kind = $1 AND resource_id = $2 AND valid_until IS NULL AND valid_from < $3
 """
+# The OFFSET keeps it a look-up of each row by the index: joined, it would read the whole table.
 _APPEND = """
 INSERT INTO history (kind, resource_id, project_id, digest, body, valid_from, seen_by, actor, request_id)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[], $6::timestamptz[], $7::text[],
                      $8::text[], $9::text[]) AS new (kind, resource_id, project_id, digest, body, at)
 WHERE NOT EXISTS (SELECT 1 FROM history AS later WHERE later.kind = new.kind AND later.resource_id = new.resource_id
-                  AND (later.valid_until IS NULL OR later.valid_until > new.at))
+                  AND (later.valid_until IS NULL OR later.valid_until > new.at) OFFSET 0)
 ON CONFLICT DO NOTHING
 """
 _SINCE = """
 UPDATE observed_span SET ended_at = $1 WHERE began_at = (SELECT max(began_at) FROM observed_span) AND ended_at >= $2
 """
-_VERSIONS = """
-SELECT kind, resource_id, project_id, body, valid_from, valid_until, seen_by, actor, request_id FROM history
-WHERE valid_from <= $2 AND (valid_until IS NULL OR valid_until > $1)
+_STOOD = """
+FROM history WHERE valid_from <= $2 AND (valid_until IS NULL OR valid_until > $1)
   AND ($3::text[] IS NULL OR kind <> ALL($4) OR project_id = ANY($3)
        OR (kind = 'ports' AND body ->> 'device_owner' LIKE 'network:%'))
-ORDER BY valid_from LIMIT $5
+"""
+_COUNT = f"SELECT count(*) FROM (SELECT 1 {_STOOD} LIMIT $5) AS stood"  # noqa: S608  # our own words
+_VERSIONS = f"""
+SELECT kind, resource_id, project_id, body, valid_from, valid_until, seen_by, actor, request_id {_STOOD}
+ORDER BY valid_from
 """
 _ESCAPED = """
 UPDATE history SET valid_until = since FROM unnest($1::text[], $2::timestamptz[]) AS escaped (port_id, since)
@@ -72,6 +77,10 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::jso
 LEFT JOIN workspace AS keeper USING (workspace)
 ON CONFLICT DO NOTHING
 """
+
+
+class TooMuch(TresorError):
+    """More was asked for than is gone through at once; what is left out would be taken for what did not stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +244,14 @@ async def known_spans(connection: Connection) -> list[tuple[datetime, datetime]]
 async def versions(
     connection: Connection, begin: datetime, end: datetime, project_ids: Sequence[str] | None
 ) -> tuple[Version, ...]:
-    """What stood at some time between the two; of these projects with what belongs to nobody, or of all."""
-    rows = await connection.fetch(
-        _VERSIONS, begin, end, list(project_ids) if project_ids is not None else None, list(OF_PROJECTS), MAX_VERSIONS
-    )
+    """What stood at some time between the two; of these projects with what belongs to nobody, or of all.
+
+    Raises TooMuch.
+    """
+    asked = begin, end, list(project_ids) if project_ids is not None else None, list(OF_PROJECTS)
+    if await connection.fetchval(_COUNT, *asked, MAX_VERSIONS + 1) > MAX_VERSIONS:
+        raise TooMuch(f"more than {MAX_VERSIONS} versions of resources stood then")
+    rows = await connection.fetch(_VERSIONS, *asked)
     return tuple(Version(**dict(row)) for row in rows)
 
 

@@ -8,6 +8,7 @@ from contracts.network_policy import Counterexample, RoleReach
 from contracts.workspace import Workspace
 from network_policy.domain.world import GroupRule
 from network_policy.store.known import OpenDrift, rule_to_json
+from network_policy.store.quarantines import open_quarantines
 from shared.db import Connection
 
 _DECLARED = """
@@ -66,6 +67,19 @@ async def save_networks(connection: Connection, workspace: str, generation: int,
 async def save_deleting(connection: Connection, workspace: str, generation: int, project_id: str | None) -> bool:
     """Remember that the workspace is being deleted; its policy is kept while it has ports."""
     return bool(await connection.fetchval(_ENDING, workspace, generation, "deleting", project_id))
+
+
+async def may_clear_deletion(connection: Connection, workspace: str) -> int | None:
+    """The generation of a deletion that no quarantine stands in the way of; None where there is none, or one does.
+
+    Holds the workspace's row: of a deletion that begins and a quarantine that ends at once, the later sees the earlier.
+    """
+    row = await connection.fetchrow(
+        "SELECT generation, state FROM workspace WHERE workspace = $1 FOR UPDATE", workspace
+    )
+    if row is None or row["state"] != "deleting" or await open_quarantines(connection, workspace):
+        return None
+    return int(row["generation"])
 
 
 async def emptied(connection: Connection, workspace: str, generation: int, project_id: str | None) -> bool:

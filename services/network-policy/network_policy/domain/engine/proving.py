@@ -211,8 +211,15 @@ class Engine(State):
             self._enter(port)
         self._touch_for(strangers)
         own = self._projects.get(ends[-1].project_id)
-        if own is not None and all(self._is_ordinary(own, each) for each in ends):
+        if own is not None and all(self._is_ordinary(own, each) for each in ends) and self._has_company(port, known):
             shares = port is not None and self._near.shares_addresses(port)
             self._mark(own, None if own.partners or own.meets_strangers or shares else {port_id} if port else set())
         else:
             self._touch_far(ends)
+
+    def _has_company(self, port: Port | None, known: Port | None) -> bool:
+        """Whether its groups were looked over for its role: a group with no port in it is not."""
+        before = known.group_ids if known is not None else ()
+        return port is None or all(
+            group_id in before or len(self._near.filters.members(group_id)) > 1 for group_id in port.group_ids
+        )
