@@ -6,7 +6,6 @@ Which service dies, and when, comes from a seed; a failing one can be run again 
 import asyncio
 import os
 import random
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,46 +13,13 @@ import pytest
 from bootstrap.leases import BrokerLease, DatabaseLease
 from contracts import provisioner
 from contracts.services import SERVICES
+from tests.faults.whole import assert_settled, assert_whole, one_terminal_state
 from tests.system.chain import Chain, running_chain
 
 SEEDS = [int(seed) for seed in os.environ.get("TRESOR_FAULT_SEEDS", "1,2,3,4,5,6,7,8").split(",")]
 """The first one in every run; all of them in the campaign (`make faults`)."""
 CHOSEN = [SEEDS[0], *(pytest.param(seed, marks=pytest.mark.campaign) for seed in SEEDS[1:])]
 CREATE_SECONDS = 300.0
-
-
-def twice(names: list[str]) -> list[str]:
-    """The names that occur more than once."""
-    return sorted(name for name, count in Counter(names).items() if count > 1)
-
-
-async def assert_whole(chain: Chain, name: str) -> None:
-    """One of each resource, all of them, and an audit chain that verifies with every event in it."""
-    cloud = chain.cloud
-    project = cloud.identity.find_project(f"tre-{name}")
-    assert [one.name for one in cloud.identity.projects() if one.name == f"tre-{name}"] == [f"tre-{name}"]
-    servers = [one.name for one in cloud.compute.servers(all_projects=True, project_id=project.id)]
-    assert len(servers) == 6
-    assert not twice(servers)
-    ports = [one.name for one in cloud.network.ports(project_id=project.id) if one.device_owner.startswith("compute")]
-    assert len(ports) == 6
-    assert not twice(ports)
-    assert not twice([one.name for one in cloud.network.networks(project_id=project.id)])
-    assert not twice([one.name for one in cloud.network.security_groups(project_id=project.id)])
-    assert not twice([one.name for one in cloud.network.routers(project_id=project.id)])
-    shares = [one.name for one in cloud.shared_file_system.shares(all_projects=True)]
-    assert sorted(shares) == [f"{name}-home", f"{name}-scratch"]
-
-
-async def one_terminal_state(chain: Chain, command_id: str) -> None:
-    """The command has been accepted and has ended once (I1)."""
-    kinds = (provisioner.CHASSIS.applied, provisioner.CHASSIS.rejected, provisioner.CHASSIS.failed)
-    ended = {
-        event["id"]
-        for event in chain.site.tap.events
-        if event["type"] in {kind.type for kind in kinds} and event["data"]["command_id"] == command_id
-    }
-    assert len(ended) == 1
 
 
 @pytest.mark.parametrize("victim", SERVICES)
@@ -72,6 +38,7 @@ async def test_a_service_is_killed_at_a_random_moment(
         await chain.site.tap.until(provisioner.CHASSIS.applied)
         await assert_whole(chain, "genome-42")
         await one_terminal_state(chain, command_id)
+        await assert_settled(chain, broker, database)
 
 
 @pytest.mark.parametrize("seed", CHOSEN)
@@ -120,8 +87,6 @@ async def test_a_lost_answer_makes_nothing_twice(broker: BrokerLease, database: 
 
 async def test_the_audit_log_misses_nothing(broker: BrokerLease, database: DatabaseLease, tmp_path: Path) -> None:
     """I12: security-monitor dies again and again; every event that was told is in its chain, which verifies."""
-    from contracts import security_monitor
-
     async with running_chain(broker, database, tmp_path) as chain:
         await chain.create(chain.document("genome-42"))
         for _ in range(4):
@@ -130,24 +95,4 @@ async def test_the_audit_log_misses_nothing(broker: BrokerLease, database: Datab
             await chain.services["security-monitor"].start()
         await chain.ready("genome-42", CREATE_SECONDS)
         await chain.services["security-monitor"].ready()
-        told = {event["id"] for event in chain.site.tap.events if not event["type"].endswith(".outbox.head")}
-        await asyncio.sleep(5)
-        answer = await chain.site.ask(security_monitor.ShowAudit(verify=True), "ada")
-        assert isinstance(answer, security_monitor.AuditHead)
-        assert answer.verified
-        kept = await audited(database)
-        assert told <= kept
-
-
-async def audited(database: DatabaseLease) -> set[str]:
-    """The ids of the events in the audit log."""
-    import asyncpg
-
-    connection = await asyncpg.connect(database.dsn("security-monitor"))
-    try:
-        rows = await connection.fetch(
-            "SELECT message_id FROM security_monitor.audit_record WHERE kind <> 'notification'"
-        )
-        return {row["message_id"] for row in rows}
-    finally:
-        await connection.close()
+        await assert_settled(chain, broker, database)

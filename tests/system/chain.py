@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import urllib.request
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,11 @@ class ServiceProcess:
         except TimeoutError:
             await self.kill()
             return -9
+
+    def another(self) -> "ServiceProcess":
+        """One more replica of it, with a port and a log of its own; not started."""
+        log = self._log.with_suffix(".another.log")
+        return ServiceProcess(self.service, {**self._environment, "TRESOR_HTTP_PORT": str(free_port())}, log)
 
     def signal(self, number: signal.Signals) -> None:
         """Any other signal."""
@@ -152,12 +157,20 @@ async def running_chain(
     *,
     services: Sequence[str] = SERVICES,
     seed: int = 1,
+    url_of: Callable[[str], str] | None = None,
+    dsn_of: Callable[[str], str] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Chain]:
-    """Start twin and services, wait until they are ready; end them all."""
+    """Start twin and services, wait until they are ready; end them all. `url_of` and `dsn_of`: other ways to get there."""
     folder.joinpath("site.yaml").write_text((DEMO / "site.yaml").read_text())
     with RunningTwin(broker.openstack_url, seed=seed) as twin:
-        site = Site(folder, broker.url_of, database.dsn, broker.url, openstack_url_of=broker.openstack_url_of)
+        site = Site(
+            folder,
+            url_of or broker.url_of,
+            dsn_of or database.dsn,
+            broker.url,
+            openstack_url_of=broker.openstack_url_of,
+        )
         processes: dict[str, ServiceProcess] = {}
         async with site.open():
             for service in services:
