@@ -17,6 +17,8 @@ from shared.settings import ServiceSettings
 from shared.telemetry import logger
 from shared.work import C
 
+FIRST_ROUND_SECONDS = 300.0
+"""After the start: a service that is started anew often forgets, too."""
 ROUND_SECONDS = 3600.0
 BATCH_ROWS = 500
 PAUSE_SECONDS = 0.05
@@ -78,8 +80,10 @@ class Retention(Generic[C]):
 
     async def run(self) -> None:
         """Forget, for ever; what fails in one round is tried in the next."""
+        pause = FIRST_ROUND_SECONDS
         while True:
-            await self._runtime.clock.sleep(self._runtime.identity.ids.jittered(ROUND_SECONDS))
+            await self._runtime.clock.sleep(self._runtime.identity.ids.jittered(pause))
+            pause = ROUND_SECONDS
             if self._runtime.leases.holds(0) is None:
                 continue
             try:

@@ -101,6 +101,18 @@ async def test_what_is_parked_is_read_and_replayed_by_two(
     assert (again.code, "no message" in again.err) == (1, True)
 
 
+async def test_the_doctor_says_so(site: Site, served: Service[Memory], operator: Tresor) -> None:
+    async def found() -> dict[str, str]:
+        ended = await operator("doctor", "-o", "json", "--listen", "0")
+        (one,) = [check for check in json.loads(ended.out) if check["name"] == "parked messages"]
+        return dict(one)
+
+    assert (await found())["state"] == "OK"
+    await set_aside(site, "openhpc")
+    told = await found()
+    assert (told["state"], told["detail"]) == ("WARN", "1 at storage")
+
+
 async def test_what_is_dropped_leaves_the_list(site: Site, served: Service[Memory], operator: Tresor) -> None:
     first, second = await set_aside(site, "openhpc", "genome")
     several = await operator("parked", "drop", "storage", first, second, "--yes")

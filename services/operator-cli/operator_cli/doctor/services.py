@@ -5,9 +5,11 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from contracts.burst_scheduler import ListPools
+from contracts.catalog import OWNERS
 from contracts.envelope import Query
 from contracts.network_policy import ShowIsolation
 from contracts.provisioner import ListWorkspaces
@@ -15,7 +17,7 @@ from contracts.security_monitor import ListFindings
 from contracts.storage import ShowStorage
 from operator_cli.doctor.check import Check
 from operator_cli.exits import Stop
-from operator_cli.session import opened
+from operator_cli.session import Session, opened
 from operator_cli.settings import Settings
 from shared.client import Declined, NobodyThere, NotPermitted, Unanswered, Unreachable
 from shared.errors import Configuration
@@ -39,6 +41,7 @@ async def checks(settings: Settings) -> AsyncIterator[Check]:
     try:
         async with opened(settings) as session:
             yield Check(AREA, "your key", "OK", f"{session.signer.kid} of {session.holder}")
+            silent: set[str] = set()
             for query in QUERIES:
                 began = session.clock.monotonic_seconds()
                 try:
@@ -46,6 +49,7 @@ async def checks(settings: Settings) -> AsyncIterator[Check]:
                 except Declined as error:
                     yield Check(AREA, f"{query.owner()} answers", "FAIL", str(error), error.problems[0].remedy)
                 except (Unanswered, NobodyThere) as error:
+                    silent.add(query.owner())
                     remedy = "is it running? its queue is looked at above; its log says what it lacks"
                     yield Check(AREA, f"{query.owner()} answers", "FAIL", str(error), remedy)
                 else:
@@ -53,6 +57,7 @@ async def checks(settings: Settings) -> AsyncIterator[Check]:
                     state, remedy = ("OK", "") if took < SLOW_SECONDS else ("WARN", "is the machine or database busy?")
                     detail = f"over the bus, out of its database, in {took * 1000:.0f} ms"
                     yield Check(AREA, f"{query.owner()} answers", state, detail, remedy)  # type: ignore[arg-type]
+            yield await _parked(session, silent)
     except Stop as stop:
         yield Check(AREA, "your key", "FAIL", str(stop), stop.remedy)
     except (Configuration, NotPermitted, Unreachable) as error:
@@ -63,6 +68,24 @@ async def checks(settings: Settings) -> AsyncIterator[Check]:
         yield Check(
             AREA, "readiness", "SKIP", "no /readyz is named", "set TRESOR_READY_URLS to look inside each service"
         )
+
+
+async def _parked(session: Session, silent: set[str]) -> Check:
+    """Whether a service that answers at all has set a message aside."""
+    found: dict[str, int] = {}
+    for owner in OWNERS:
+        if owner.OWNER not in silent:
+            with suppress(Declined, Unanswered, NobodyThere):  # an older version does not know the question
+                answer = await session.ask(owner.CHASSIS.list_parked(), owner.CHASSIS.parked_listed, ANSWER_SECONDS)
+                found[owner.OWNER] = len(answer.messages)
+    if any(found.values()):
+        words = ", ".join(f"{count} at {name}" for name, count in found.items() if count)
+        return Check(
+            AREA, "parked messages", "WARN", words, "`tresor parked` shows them; docs/runbooks/message-parked.md"
+        )
+    if not found:
+        return Check(AREA, "parked messages", "SKIP", "no service answers", "see above")
+    return Check(AREA, "parked messages", "OK", f"none at {', '.join(found)}")
 
 
 def _ready(url: str) -> Check:
