@@ -30,7 +30,7 @@ class Wrong(SystemClock):
         return super().now() + self.off
 
 
-@pytest.mark.parametrize("hours", [1, -1])
+@pytest.mark.parametrize("hours", [1, pytest.param(-1, marks=pytest.mark.campaign)])
 async def test_it_is_wrong_for_a_while(
     broker: BrokerLease, database: DatabaseLease, tmp_path: Path, hours: int
 ) -> None:

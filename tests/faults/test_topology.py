@@ -50,7 +50,7 @@ async def test_bindings_removed(pair: Pair, broker: BrokerLease) -> None:
         connection = await aio_pika.connect(broker.url)
         async with connection:
             channel = await connection.channel()
-            for _ in range(4):
+            for _ in range(2):
                 for name, exchange, key in (
                     (EVENTS_QUEUE, EVENTS_EXCHANGE, "provisioner.#"),
                     (COMMANDS_QUEUE, COMMANDS_EXCHANGE, "provisioner.#"),
