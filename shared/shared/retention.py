@@ -56,10 +56,13 @@ RETURNING sequence
 _THINNED = "UPDATE stream SET thinned = GREATEST(thinned, $2) WHERE aggregate = $1"
 # What waits or is set aside is not in the audit log yet, nor anything after it.
 _IN_THE_AUDIT_LOG = """
-SELECT producer, heard.aggregate, LEAST(heard.sequence, min(waits.sequence) - 1) AS sequence FROM heard
-LEFT JOIN inbox AS waits ON waits.aggregate = heard.aggregate AND waits.holder = heard.producer
-    AND waits.kind = 'event' AND waits.state IN ('pending', 'parked')
-GROUP BY producer, heard.aggregate, heard.sequence ORDER BY producer, heard.aggregate
+WITH waits AS (
+    SELECT holder AS producer, aggregate, min(sequence) AS first FROM (
+        SELECT holder, aggregate, sequence FROM inbox WHERE state = 'pending' AND kind = 'event'
+        UNION ALL SELECT holder, aggregate, sequence FROM inbox WHERE state = 'parked' AND kind = 'event') AS waiting
+    GROUP BY holder, aggregate)
+SELECT producer, aggregate, LEAST(sequence, first - 1) AS sequence FROM heard LEFT JOIN waits USING (producer, aggregate)
+ORDER BY producer, aggregate
 """
 
 
