@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from contracts.network_policy import PolicyEnforced, PolicyWithdrawn
-from contracts.provisioner import NetworkReady, WorkspaceDeclared, WorkspaceEmptied
+from contracts.network_policy import DeletionCleared, PolicyEnforced, PolicyWithdrawn
+from contracts.provisioner import NetworkReady, WorkspaceDeclared, WorkspaceDeleting, WorkspaceEmptied
 from contracts.storage import ReadyVolume, StorageReady, StorageReleased
 from shared.testing import Site
 from tests.provisioner.place import Place
@@ -42,6 +42,9 @@ class Neighbours:
             for networked in self._site.tap.of(NetworkReady):
                 if self._is_new("ready", networked.workspace, networked.generation):
                     await self._open(networked)
+            for deleting in self._site.tap.of(WorkspaceDeleting):
+                if self._is_new("deleting", deleting.workspace, deleting.generation):
+                    await self._site.tell(DeletionCleared(workspace=deleting.workspace, generation=deleting.generation))
             for emptied in self._site.tap.of(WorkspaceEmptied):
                 if self._is_new("emptied", emptied.workspace, emptied.generation):
                     await self._close(emptied)

@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.envelope import Event
 from contracts.examples import DOCUMENT
-from contracts.network_policy import PolicyEnforced, PolicyWithdrawn
+from contracts.network_policy import DeletionCleared, PolicyEnforced, PolicyWithdrawn
 from contracts.site import Site
 from contracts.storage import ReadyVolume, StorageReady, StorageReleased
 from contracts.workspace import Workspace
@@ -106,9 +106,16 @@ class Story:
         if self.record.state == "deleting":
             seen = PolicyWithdrawn(workspace=self.record.name, generation=self.record.generation)
             self.record = life.withdrawn(self.record, seen) or self.record
+            self.clear()
         elif self.record.networked_generation == self.record.generation:
             self.groups = {each.name: f"g-{each.name}" for each in self.record.document.roles}
             self.record = life.enforced(self.record, self.enforced(self.record.generation)) or self.record
+
+    def clear(self) -> None:
+        """network-policy says that no quarantine stands in the deletion's way."""
+        assert self.record is not None
+        leave = DeletionCleared(workspace=self.record.name, generation=self.record.generation)
+        self.record = life.cleared(self.record, leave) or self.record
 
     def enforced(self, generation: int) -> PolicyEnforced:
         assert self.record is not None

@@ -72,6 +72,7 @@ def test_a_settled_workspace_has_no_steps_and_tells_nothing() -> None:
 def test_deletion_leaves_nothing_and_waits_for_the_others() -> None:
     story = ready()
     story.delete()
+    story.clear()
     for _ in range(20):
         story.step()
         story.cloud.settle()

@@ -23,7 +23,7 @@ from contracts.network_policy.plan import (
     PolicyRefused,
     RolePlan,
 )
-from contracts.network_policy.policy import PolicyEnforced, PolicyWithdrawn
+from contracts.network_policy.policy import DeletionCleared, PolicyEnforced, PolicyWithdrawn
 from contracts.network_policy.policy_tests import (
     KeptPolicyTest,
     PolicyTestFailed,
@@ -80,6 +80,7 @@ __all__ = [
     "OWNER",
     "ApplyPolicy",
     "Counterexample",
+    "DeletionCleared",
     "DriftDetected",
     "DriftRepaired",
     "Duplicate",

@@ -49,4 +49,16 @@ class PolicyWithdrawn(Event):
     example = {"workspace": WORKSPACE, "generation": 2}
 
 
-MESSAGES = (PolicyEnforced, PolicyWithdrawn)
+class DeletionCleared(Event):
+    """No quarantine stands in the way of a deletion: nodes and ports may go. Told at once, or when the last one ends."""
+
+    type = "network-policy.deletion.cleared"
+
+    workspace: Identifier
+    generation: Generation
+    """Of the deletion."""
+
+    example = {"workspace": WORKSPACE, "generation": 2}
+
+
+MESSAGES = (PolicyEnforced, PolicyWithdrawn, DeletionCleared)

@@ -188,6 +188,7 @@ _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
     network_policy.PolicyEnforced: _enforced,
     network_policy.PolicyApplied: lambda m: Sentence(f"plan {m.plan[7:19]}… applied by {m.holder}", good=True),
     network_policy.PolicyRefused: lambda m: Sentence(f"policy not begun: {_problems(m.problems)}", good=False),
+    network_policy.DeletionCleared: lambda m: Sentence("no quarantine stands in the way of the deletion", good=True),
     network_policy.PolicyWithdrawn: lambda m: Sentence("security groups are gone", good=True, ends=True),
     network_policy.IsolationViolated: lambda m: Sentence(
         f"isolation violated: {m.counterexamples[0].why}" + (f" (and {m.more} more)" if m.more else ""), good=False

@@ -34,13 +34,15 @@ class Unwanted:
 
 def plan(unwanted: Unwanted, seen: Observed) -> Plan:
     """Goals in order; everything in the project goes, also what somebody else put there."""
-    occupants = tuple(_occupants(seen))
+    is_begun = may_begin(unwanted)
+    occupants = tuple(_occupants(seen, is_begun))
     is_empty = not occupants
-    leave = tuple(_leave(unwanted))
+    leave = (*_clearance(unwanted), *_leave(unwanted))
     may_raze = is_empty and all(goal.is_met for goal in leave)
     ground = tuple(_ground(seen, may_raze))
     project = _project(unwanted, seen, may_raze and not ground)
-    return Plan((*occupants, *leave, *ground, *project))
+    goals = (*occupants, *leave) if is_begun else (*leave, *occupants)
+    return Plan((*goals, *ground, *project))
 
 
 def is_empty(plan: Plan) -> bool:
@@ -48,19 +50,35 @@ def is_empty(plan: Plan) -> bool:
     return all(goal.is_met for goal in plan.goals if goal.kind in ("server", "trunk", "port"))
 
 
-def _occupants(seen: Observed) -> Iterator[Goal]:
+def may_begin(unwanted: Unwanted) -> bool:
+    """network-policy has let it begin, and no quarantine came meanwhile: servers and their ports are evidence in one."""
+    gates = unwanted.gates
+    is_cleared = gates.cleared_generation >= unwanted.generation or not unwanted.was_declared
+    return is_cleared and not gates.custody
+
+
+def _clearance(unwanted: Unwanted) -> Iterator[Goal]:
+    if not may_begin(unwanted):
+        what = (
+            "the quarantine to be released" if unwanted.gates.custody else "network-policy to say that none is in force"
+        )
+        yield Goal("quarantine", "none", False, waits=what)
+
+
+def _occupants(seen: Observed, is_begun: bool) -> Iterator[Goal]:
     for server in seen.servers:
-        step = None if _is_deleting(server.status, server.is_busy) else DeleteServer(f"server:{server.id}", server.id)
-        yield Goal("server", server.name, False, step, waits="" if step else f"{server.name} to go")
+        is_going = _is_deleting(server.status, server.is_busy)
+        step = None if is_going or not is_begun else DeleteServer(f"server:{server.id}", server.id)
+        yield Goal("server", server.name, False, step, waits=f"{server.name} to go" if is_going else "")
     held = {server.id for server in seen.servers}
     carrying = {port.id for port in seen.ports if port.device_id in held}
     for trunk in seen.trunks:
-        step_trunk = None if trunk.parent_id in carrying else DeleteTrunk(f"trunk:{trunk.id}", trunk.id)
+        step_trunk = None if trunk.parent_id in carrying or not is_begun else DeleteTrunk(f"trunk:{trunk.id}", trunk.id)
         yield Goal("trunk", trunk.name or trunk.id, False, step_trunk)
     for port in seen.ports:
         if not port.is_network_own:
             is_held = port.device_id in held or seen.trunk_with(port.id) is not None
-            step_port = None if is_held else DeletePort(f"port:{port.id}", port.id)
+            step_port = None if is_held or not is_begun else DeletePort(f"port:{port.id}", port.id)
             yield Goal("port", port.name or port.id, False, step_port)
 
 

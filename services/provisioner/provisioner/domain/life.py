@@ -6,13 +6,19 @@ from datetime import datetime
 
 from contracts import documents
 from contracts.envelope import Event, Problem
-from contracts.network_policy import PolicyEnforced, PolicyWithdrawn
+from contracts.network_policy import (
+    DeletionCleared,
+    PolicyEnforced,
+    PolicyWithdrawn,
+    WorkspaceQuarantined,
+    WorkspaceReleased,
+)
 from contracts.provisioner import WorkspaceDeleting, WorkspaceFailed
 from contracts.site import Site
 from contracts.storage import StorageFailed, StorageReady, StorageReleased
 from contracts.workspace import Workspace
-from provisioner.domain import change
-from provisioner.domain.plan import Gates
+from provisioner.domain import change, custody
+from provisioner.domain.plan import Custody, Gates
 from provisioner.domain.record import Nodes, Proposal, Record
 
 
@@ -50,7 +56,7 @@ def objections(known: Record | None, document: Workspace, site: Site) -> tuple[P
                 remedy="wait until it is deleted, then create it again",
             ),
         )
-    return (*found, *change.problems(known.document, document))
+    return (*found, *change.problems(known.document, document), *custody.change_problems(known, document))
 
 
 def is_fulfilled(known: Record | None, document: Workspace) -> bool:
@@ -148,6 +154,26 @@ def released(record: Record, seen: StorageReleased) -> Record | None:
 def unpooled(record: Record, generation: int) -> Record | None:
     """With its pool closed; None when that is of another generation."""
     return _leaving(record, generation, pool_removed_generation=generation)
+
+
+def cleared(record: Record, seen: DeletionCleared) -> Record | None:
+    """With network-policy's leave to take nodes and ports away; None when that is of another generation."""
+    return _leaving(record, seen.generation, cleared_generation=seen.generation)
+
+
+def quarantined(record: Record, nodes: Nodes, seen: WorkspaceQuarantined) -> Record | None:
+    """With the quarantine in force, whatever the generation; None when it is so already, or nothing is left."""
+    if not record.is_present or any(each.quarantine_id == seen.quarantine_id for each in record.gates.custody):
+        return None
+    node = next((each.name for each in nodes if seen.node is not None and each.server_id == seen.node), seen.node)
+    held = Custody(seen.quarantine_id, seen.role, node)
+    return _with_gates(record, custody=(*record.gates.custody, held))
+
+
+def freed(record: Record, seen: WorkspaceReleased) -> Record | None:
+    """With the quarantine ended; None when it was not known."""
+    left = tuple(each for each in record.gates.custody if each.quarantine_id != seen.quarantine_id)
+    return _with_gates(record, custody=left)
 
 
 def _leaving(record: Record, generation: int, **gates: int) -> Record | None:

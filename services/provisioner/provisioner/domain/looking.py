@@ -17,7 +17,7 @@ from contracts.provisioner import (
     WorkspaceReady,
 )
 from contracts.site import Site
-from provisioner.domain import creation, deletion, foundation, quotas
+from provisioner.domain import creation, custody, deletion, foundation, quotas
 from provisioner.domain.catalog import Catalog
 from provisioner.domain.life import fail
 from provisioner.domain.nodes import NodeChange, assess, declared
@@ -45,7 +45,7 @@ def building(record: Record, nodes: Nodes, site: Site, catalog: Catalog, seen: O
     nodes = tuple(change.node for change in changes)
     events = [event for change in changes for event in _told_of_node(record, change)]
     wanted = wanted_of(record, nodes, site, catalog)
-    plan = creation.plan(wanted, seen)
+    plan = custody.withhold(creation.plan(wanted, seen), record)
     problems = (*_lost_project(record, seen), *plan.problems)
     if problems:
         decision = fail(record, problems)

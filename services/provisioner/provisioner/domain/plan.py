@@ -54,8 +54,21 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Custody:
+    """A quarantine in force: of the whole workspace, of one role, or of one node by its name."""
+
+    quarantine_id: str
+    role: str | None = None
+    node: str | None = None
+
+    def covers(self, node: str, role: str) -> bool:
+        """Whether the node is evidence."""
+        return node == self.node if self.node is not None else self.role in (None, role)
+
+
+@dataclass(frozen=True)
 class Gates:
-    """What the other services have told of a workspace, each with the generation it was told for."""
+    """What the other services have told of a workspace, each with the generation it was told for; quarantines besides."""
 
     policy_generation: int = 0
     groups: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +79,9 @@ class Gates:
     withdrawn_generation: int = 0
     released_generation: int = 0
     pool_removed_generation: int = 0
+    cleared_generation: int = 0
+    """The deletion that network-policy has let begin."""
+    custody: tuple[Custody, ...] = ()
 
 
 @dataclass(frozen=True)

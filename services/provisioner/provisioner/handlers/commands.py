@@ -3,7 +3,7 @@
 from contracts.envelope import CommandEnvelope, Problem
 from contracts.provisioner import CreateWorkspace, DeleteWorkspace
 from provisioner import store
-from provisioner.domain import life
+from provisioner.domain import custody, life
 from provisioner.domain.record import Proposal, Record
 from provisioner.handlers.context import Context, handlers
 from provisioner.handlers.ending import supersede
@@ -38,6 +38,8 @@ async def on_delete(command: DeleteWorkspace, tx: Work[Context]) -> None:
     _require_enforcing(tx)
     known = await store.load(connection, name, lock=True)
     _require_generation(tx, known)
+    if known is not None and known.state != "deleting" and (found := tuple(custody.deletion_problems(known))):
+        raise Rejected(found)
     waiting = await store.proposals_of(connection, name)
     if known is None and not waiting:
         raise Rejected(

@@ -1,7 +1,13 @@
 """The other services' events: each opens a gate of the generation that it is told for, or changes nothing."""
 
 from contracts.burst_scheduler import PoolRemoved
-from contracts.network_policy import PolicyEnforced, PolicyWithdrawn
+from contracts.network_policy import (
+    DeletionCleared,
+    PolicyEnforced,
+    PolicyWithdrawn,
+    WorkspaceQuarantined,
+    WorkspaceReleased,
+)
 from contracts.storage import StorageFailed, StorageReady, StorageReleased
 from provisioner import store
 from provisioner.domain import life
@@ -42,6 +48,28 @@ async def on_policy_withdrawn(seen: PolicyWithdrawn, tx: Work[Context]) -> None:
     """The groups of a workspace that goes are gone."""
     known = await store.load(tx.connection, seen.workspace, lock=True)
     await _keep(tx, known and life.withdrawn(known, seen))
+
+
+@handlers.on(DeletionCleared)
+async def on_deletion_cleared(seen: DeletionCleared, tx: Work[Context]) -> None:
+    """No quarantine stands in the way: nodes and ports of a workspace that goes may go."""
+    known = await store.load(tx.connection, seen.workspace, lock=True)
+    await _keep(tx, known and life.cleared(known, seen))
+
+
+@handlers.on(WorkspaceQuarantined)
+async def on_quarantined(seen: WorkspaceQuarantined, tx: Work[Context]) -> None:
+    """What is in quarantine is not taken away, also by a deletion that is under way."""
+    known = await store.load(tx.connection, seen.workspace, lock=True)
+    nodes = await store.load_nodes(tx.connection, seen.workspace)
+    await _keep(tx, known and life.quarantined(known, nodes, seen))
+
+
+@handlers.on(WorkspaceReleased)
+async def on_released(seen: WorkspaceReleased, tx: Work[Context]) -> None:
+    """What waited for the quarantine's end goes on."""
+    known = await store.load(tx.connection, seen.workspace, lock=True)
+    await _keep(tx, known and life.freed(known, seen))
 
 
 @handlers.on(StorageReleased)

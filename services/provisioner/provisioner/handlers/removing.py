@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from provisioner import store
-from provisioner.domain import looking, names
+from provisioner.domain import deletion, looking, names
 from provisioner.domain.observed import Observed
 from provisioner.domain.record import Record
 from provisioner.handlers import working
@@ -25,6 +25,7 @@ async def remove(turn: Turn[Context]) -> float | None:
             return None
         if not look.plan.steps:
             is_emptying = look.record.emptied_generation < look.record.generation
+            is_emptying = is_emptying and deletion.may_begin(looking.unwanted_of(look.record))
             return turn.context.poll_seconds if is_emptying else None
         outcome = await working.work(turn, look.record, look.plan)
         if (pause_seconds := outcome.pause_seconds) is not None:

@@ -48,6 +48,8 @@ async def work(turn: Turn[Context], record: Record, plan: Plan) -> Outcome:
 
     async def make(step: Step) -> None:
         async with slots:
+            if progress.is_overtaken:
+                return
             try:
                 await _effect(turn, step)
             except NotFound:
@@ -101,6 +103,9 @@ class _Progress:
     def __init__(self, record: Record, plan: Plan) -> None:
         self._generation = record.generation
         self._state = record.state
+        self._custody = record.gates.custody
+        self.is_overtaken = False
+        """The workspace has moved on, or is in quarantine: what is left of the plan was made for another state."""
         self._total = max(record.total, plan.total) if record.state == "deleting" else plan.total
         self._done = self._total - (plan.total - plan.done)
 
@@ -110,7 +115,9 @@ class _Progress:
         async with turn.transaction() as tx:
             known = await store.load(tx.connection, turn.key, lock=True)
             if known is None or (known.generation, known.state) != (self._generation, self._state):
+                self.is_overtaken = True
                 return
+            self.is_overtaken = self.is_overtaken or known.gates.custody != self._custody
             done = min(self._done, self._total)
             record, events = looking.progress(known, step.told, done, self._total)
             await store.save(tx.connection, record)

@@ -8,7 +8,7 @@ from typing import Any
 from contracts.envelope import Problem
 from contracts.provisioner import ReadyNetwork, WorkspaceState
 from contracts.workspace import Workspace
-from provisioner.domain.plan import Gates
+from provisioner.domain.plan import Custody, Gates
 from provisioner.domain.record import Record
 from shared.db import Connection
 
@@ -137,6 +137,7 @@ async def of_server(connection: Connection, server_id: str) -> str | None:
 def _record(row: Any) -> Record:
     gates = json.loads(row["gates"])
     gates["volumes"] = tuple((name, volume_id, node) for name, volume_id, node in gates["volumes"])
+    gates["custody"] = tuple(Custody(**each) for each in gates.get("custody", ()))
     return Record(
         name=row["name"],
         generation=row["generation"],
