@@ -38,6 +38,8 @@ class Turn(Protocol[C]):
     """One look at one key, by the only lane that may look at it."""
 
     key: str
+    lane: tuple[int, int]
+    """The key's bucket, and the fence that it is held with: another one after it was another replica's."""
     context: C
     cause: str | None
     """The correlation id of the latest message that marked the key."""

@@ -1,17 +1,19 @@
 """The history's rows: only what changed, whoever looked when, and a world of any moment out of them."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
 from bootstrap.leases import DatabaseLease
 from network_policy.domain.world import World
-from network_policy.handlers import past
-from network_policy.store import history
+from network_policy.handlers import past, remembering
+from network_policy.store import Known, history
 from network_policy.store.history import (
     KINDS,
     forget_history,
@@ -134,3 +136,36 @@ async def test_a_row_to_append_is_looked_up_by_the_index(connection: Connection)
     plan = [row[0] for row in await connection.fetch(f"EXPLAIN {history._APPEND}", *columns)]
     assert any("SubPlan" in line for line in plan)
     assert not any("Join" in line for line in plan)
+
+
+async def test_a_look_that_saw_nothing_new_compares_nothing_until_a_scan_wrote(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = AsyncMock(wraps=observe)
+    monkeypatch.setattr(remembering, "observe", seen)
+    world = Enclave(document(), "p1").world
+
+    @asynccontextmanager
+    async def transaction() -> AsyncIterator[Any]:
+        yield SimpleNamespace(connection=connection)
+
+    turn: Any = SimpleNamespace(
+        lane=(7, 1), transaction=transaction, context=SimpleNamespace(remembered={}), key="openhpc"
+    )
+    known = Known(
+        "openhpc", 1, "declared", "p1", document(), (), 1, 1, {}, {}, violation="", suspect=False, observed_at=None
+    )
+
+    async def look(world: World, known: Known, seconds: float) -> int:
+        sight: Any = SimpleNamespace(project_id="p1", groups=world.groups, ports=world.ports)
+        before = seen.await_count
+        await remembering.remember_project(turn, known, sight, after(seconds))
+        return seen.await_count - before
+
+    assert await look(world, known, 0) == 1
+    assert await look(replace(world), known, 10) == 0
+    assert await look(with_port(world, world.ports[0].id, group_ids=()), known, 20) == 1
+    assert await look(world, known, 30) == 1
+    assert await look(world, replace(known, scanned_at=after(35)), 40) == 1, "a scan has written since"
+    turn.lane = (7, 2)
+    assert await look(world, replace(known, scanned_at=after(35)), 50) == 1, "another replica may have"

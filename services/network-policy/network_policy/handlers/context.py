@@ -29,6 +29,8 @@ class Context:
     """How long a version that stands no more is kept."""
     policies: Policies = field(default_factory=Policies, compare=False)
     model: Model = field(default_factory=Model, compare=False)
+    remembered: dict[str, object] = field(default_factory=dict, compare=False)
+    """Of each workspace what its last look wrote into the history, and under which lane."""
     pace: Pace = field(default_factory=Pace, compare=False)
 
 

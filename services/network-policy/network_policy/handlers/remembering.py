@@ -24,7 +24,12 @@ async def remember_project(turn: Turn[Context], known: Known, sight: Sight, at: 
         groups=tuple(each for each in sight.groups if each.project_id == sight.project_id),
         ports=tuple(each for each in sight.ports if each.project_id == sight.project_id),
     )
-    things = [*await asyncio.to_thread(things_of, own), _declared(known)]
+    declared_now = _declared(known)
+    # While the lane is ours nobody but a scan writes about the workspace.
+    same = (turn.lane, known.scanned_at, own, declared_now.digest)
+    if turn.context.remembered.get(known.workspace) == same:
+        return
+    things = [*await asyncio.to_thread(things_of, own), declared_now]
     async with turn.transaction() as tx:
         await observe(
             tx.connection,
@@ -34,6 +39,7 @@ async def remember_project(turn: Turn[Context], known: Known, sight: Sight, at: 
             project_id=sight.project_id,
             workspace=known.workspace,
         )
+    turn.context.remembered[known.workspace] = same
 
 
 async def remember_cloud(turn: Turn[Context], world: World, everybody: Sequence[Known], at: datetime) -> None:

@@ -128,7 +128,9 @@ async def tell_outcome(
     tx: Work[Context], known: Known, sight: Sight, verdict: Verdict, told: Told, *, observed_at: datetime
 ) -> Told:
     """Remember what was seen and proven; tell what is repaired, proven and enforced."""
-    await store.save_seen(tx.connection, known.workspace, sight.group_ids, sight.rules)
+    groups_before = {**known.group_ids, **({"": known.default_group_id} if known.default_group_id else {})}
+    if sight.group_ids != groups_before or {each.id for each in sight.rules} != known.rules.keys():
+        await store.save_seen(tx.connection, known.workspace, sight.group_ids, sight.rules)
     await save_proof(tx, known.workspace, sight, verdict, observed_at)
     told = _tell_repaired(tx, known, sight, told)
     enforced_generation, enforced_groups = known.enforced_generation, known.enforced_groups

@@ -64,6 +64,8 @@ class Known:
     """What must hold beside the document."""
     quarantines: tuple[Held, ...] = ()
     """Those that have not ended."""
+    scanned_at: datetime | None = None
+    """When the last full scan began that wrote into the history."""
 
     @property
     def is_ready_to_enforce(self) -> bool:
@@ -89,7 +91,7 @@ def rule_from_json(text: str) -> Rule:
 
 
 _WORKSPACES = """
-SELECT *, ARRAY(SELECT quarantine_id FROM workspace_quarantine AS q
+SELECT *, (SELECT max(ended_at) FROM observed_span) AS scanned_at, ARRAY(SELECT quarantine_id FROM workspace_quarantine AS q
                 WHERE q.workspace = workspace.workspace AND q.state <> 'released') AS quarantine_ids
 FROM workspace WHERE workspace = ANY($1) OR ($1 IS NULL AND state IN ('declared', 'deleting'))
 """
@@ -144,6 +146,7 @@ async def _load(connection: Connection, names: list[str] | None) -> tuple[Known,
             rules=rules.get(name, {}),
             nodes=Nodes(ports.get(name, {}), frozenset(servers.get(name, ())), confinement(held.get(name, ()))),
             quarantines=held.get(name, ()),
+            scanned_at=row["scanned_at"],
         )
         for row in rows
     )

@@ -39,6 +39,11 @@ _GROUP = """
 INSERT INTO role_group (workspace, role, group_id) VALUES ($1, $2, $3)
 ON CONFLICT (workspace, role) DO UPDATE SET group_id = $3
 """
+_GROUPS = """
+INSERT INTO role_group (workspace, role, group_id) SELECT $1, role, group_id
+FROM unnest($2::text[], $3::text[]) AS seen (role, group_id)
+ON CONFLICT (workspace, role) DO UPDATE SET group_id = excluded.group_id
+"""
 _RULES = """
 INSERT INTO known_rule (rule_id, workspace, group_id, rule)
 SELECT rule_id, $1, group_id, rule FROM unnest($2::text[], $3::text[], $4::jsonb[]) AS seen (rule_id, group_id, rule)
@@ -117,8 +122,7 @@ async def save_seen(
     await connection.execute(
         "DELETE FROM role_group WHERE workspace = $1 AND NOT group_id = ANY($2)", workspace, list(groups.values())
     )
-    for role, group_id in sorted(groups.items()):
-        await save_group(connection, workspace, role, group_id)
+    await connection.execute(_GROUPS, workspace, list(groups), list(groups.values()))
     seen = sorted(rules, key=lambda each: each.id)
     await connection.execute(
         "DELETE FROM known_rule WHERE workspace = $1 AND NOT rule_id = ANY($2)", workspace, [each.id for each in seen]
