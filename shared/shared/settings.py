@@ -49,9 +49,9 @@ class ServiceSettings(BaseSettings):
     """How many keys one replica works on at once."""
     inbox_days: float = Field(default=30.0, ge=1)
     """How long handled events are kept. Commands are kept for ever: an id is good once."""
-    outbox_days: float = Field(default=90.0, ge=1)
-    """How long events that were told are all kept. After that, and once the audit log has them, the last of each type of a
-    workspace is, so that a service that comes later learns how things stand."""
+    outbox_days: float = Field(default=400.0, ge=1)
+    """How long events that were told are all kept, for a service that lost its database or comes later. After that, and once
+    the audit log has them, the last of each type of a workspace is."""
     effects_days: float = Field(default=90.0, ge=1)
     """How long it is kept which calls changed the cloud; the audit log keeps their events for ever."""
     refused_days: float = Field(default=90.0, ge=1)

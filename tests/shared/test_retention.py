@@ -15,7 +15,7 @@ from shared.service import Service
 from shared.testing import Site
 from shared.work import Work
 
-OLD = timedelta(days=400)
+OLD = timedelta(days=500)
 SEEN = NetworkReady.model_validate(NetworkReady.example)
 STEP = Progressed.model_validate(Progressed.example)
 WORKSPACE = SEEN.workspace
