@@ -188,7 +188,10 @@ async def what_was_rolled_back_is_not_told(ground: Ground) -> None:
 async def a_doubled_event_is_handled_once(ground: Ground) -> None:
     """I4."""
     await ground.start(listener(ground))
-    for event in [emptied(ground, 1)] * 3 + [emptied(ground, 2)]:
+    first = emptied(ground, 1)
+    await tell(ground, first)
+    await ground.told(network_policy.PolicyWithdrawn)
+    for event in (first, first, emptied(ground, 2)):
         await tell(ground, event)
     await ground.told(network_policy.PolicyWithdrawn, 2)
     assert ground.handled == ["genome-42 1", "genome-42 2"]
@@ -270,7 +273,8 @@ async def a_rebuilt_session_leaves_nothing_open(ground: Ground) -> None:
         raise ConnectionError("the broker sees no consumer")
 
     with _replaced(shared.bus, "declare", lost):
-        await asyncio.sleep(4)
+        await asyncio.sleep(shared.bus.WATCH_SECONDS + 1)
+    await asyncio.sleep(4)  # longer than an orderly stop is waited for
     ground.sql.heal()
     await ground.told(CHASSIS.applied)
 

@@ -25,7 +25,12 @@ IN_EVERY_RUN = {
     "fences not checked in a look",
     "unknown outcomes retried",
 }
-SLOW = {work.who_waited_too_long_does_not_call, work.leases_are_kept, messages.a_lost_end_is_asked_for}
+SLOW = {
+    work.who_waited_too_long_does_not_call,
+    work.leases_are_kept,
+    messages.a_lost_end_is_asked_for,
+    messages.a_rebuilt_session_leaves_nothing_open,
+}
 """Only in the campaign; and what admission refuses, as that has tests of its own in every run."""
 CHECKS = [
     pytest.param(check, marks=pytest.mark.campaign if check in SLOW or check.__module__ == admission.__name__ else ())
