@@ -9,10 +9,12 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import secrets
 import shutil
 import sys
 import tempfile
+import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -52,6 +54,7 @@ class Place:
     process: psutil.Process
     targets: list[dict[str, Any]]
     folder: Path
+    http_port: int
 
 
 @asynccontextmanager
@@ -68,11 +71,12 @@ async def standing(backing: Backing, workspaces: int, *, traced: bool = False) -
             (folder / "site.yaml").write_text(yaml.safe_dump(SITE.model_dump(mode="json", by_alias=True)))
             site = Site(folder, broker.url_of, database.dsn, broker.url, openstack_url_of=broker.openstack_url_of)
             async with twin_process(folder, broker.openstack_url) as twin:
+                http_port = free_port()
                 environment = site.environment(
                     "network-policy",
                     cloud_name="tresor-network-policy",
                     clouds_path=twin.clouds_file,
-                    http_port=free_port(),
+                    http_port=http_port,
                     log_level="warning",
                     **({"traces_path": folder / "traces.jsonl"} if traced else {}),
                 )
@@ -82,7 +86,7 @@ async def standing(backing: Backing, workspaces: int, *, traced: bool = False) -
                     await service.ready()
                     async with site.open():  # nobody listens during the storm: that would be measured as well
                         targets = [await workspace(site, twin, number) for number in range(workspaces)]
-                    yield Place(site, twin, service, psutil.Process(service.pid), targets, folder)
+                    yield Place(site, twin, service, psutil.Process(service.pid), targets, folder, http_port)
                 finally:
                     await service.stop()
     finally:
@@ -187,6 +191,7 @@ async def measure(
             if not unrepaired:
                 break
             await asyncio.sleep(0.5)
+        models = await asyncio.to_thread(models_built, place.http_port)
         if keep is not None:
             await asyncio.to_thread(shutil.copy, place.folder / "traces.jsonl", keep)
             await asyncio.to_thread(shutil.copy, place.folder / "service.log", keep.with_suffix(".log"))
@@ -202,10 +207,19 @@ async def measure(
         "p99_ms": _at(together, 0.99),
         "worst_ms": together[-1] if together else 0.0,
         **{f"{kind}_{name}_ms": _at(spans, share) for kind, spans in found.items() for name, share in _SHARES},
+        "models_built": models,
         "cpu_share": spent / seconds,
         "twin_cpu_share": spent_by_twin / seconds,
         "cpu_ms_per_change": 1000 * spent / max(1, len(changes)),
     }
+
+
+def models_built(http_port: int) -> dict[str, int]:
+    """How many models of the cloud the service built to prove on, by why: `differs` and `failed` are defects."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{http_port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    found = re.findall(r'^tresor_isolation_models_built_total\{why="(\w+)"\} (\d+)', text, re.MULTILINE)
+    return {why: int(count) for why, count in found}
 
 
 def cpu_seconds(process: psutil.Process) -> float:
@@ -234,7 +248,7 @@ def report(found: dict[str, Any]) -> str:
             f" ports p50 {found['port_p50_ms']:.1f}, p99 {found['port_p99_ms']:.1f} ms;"
             f" {found['unrepaired']} not repaired",
             f"  {found['cpu_share']:.0%} of one core during the storm, {found['cpu_ms_per_change']:.2f} ms a change;"
-            f" the twin {found['twin_cpu_share']:.0%}",
+            f" the twin {found['twin_cpu_share']:.0%}; models built: {found['models_built']}",
         ]
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from contracts.site import Site
 from contracts.workspace import Workspace
+from network_policy.cloud import reading
 from network_policy.domain.compile import Policy, compile_policy
 from network_policy.domain.drift import Nodes, role_of
 from network_policy.domain.names import group_name
@@ -40,6 +41,21 @@ class Open:
     group_id: str = ""
     port_ids: tuple[str, ...] = ()
     """Of a rule, the ports in its group: without one it opens nothing."""
+
+
+def world_of(listed: Mapping[str, Iterable[Mapping[str, Any]]]) -> World:
+    """The world in the lists of the twin's Neutron."""
+    return World(
+        groups=tuple(map(reading.group, listed["security_groups"])),
+        ports=tuple(map(reading.port, listed["ports"])),
+        networks=tuple(map(reading.network, listed["networks"])),
+        subnets=tuple(map(reading.subnet, listed["subnets"])),
+        routers=tuple(map(reading.router, listed["routers"])),
+        floating_ips=tuple(map(reading.floating_ip, listed["floatingips"])),
+        address_groups=tuple(map(reading.address_group, listed["address_groups"])),
+        sharings=tuple(map(reading.sharing, listed["rbac_policies"])),
+        whole=True,
+    )
 
 
 def beyond(declared: Declared, world: World) -> dict[str, Open]:
@@ -88,17 +104,6 @@ def who_put(calls: Iterable[Mapping[str, Any]], port_id: str, group_id: str, bef
         if groups is not None and group_id in groups and call["path"].endswith(port_id):
             return call["user_name"], call["arrived_at"]
     return "", 0.0
-
-
-def is_gone_before(calls: Iterable[Mapping[str, Any]], rule_id: str, at: float) -> bool:
-    """Whether the rule's deletion was asked for before then: the lists of one sample are not of one instant."""
-    return any(
-        call["method"] == "DELETE"
-        and call["path"].endswith(rule_id)
-        and call["status"] == 204
-        and call["arrived_at"] < at
-        for call in calls
-    )
 
 
 def undeclared_calls(declared: Declared, roles: Mapping[str, str], calls: Iterable[Mapping[str, Any]]) -> list[str]:

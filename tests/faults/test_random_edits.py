@@ -23,13 +23,11 @@ from openstack.connection import Connection
 from bootstrap.leases import BrokerLease, DatabaseLease
 from contracts.network_policy import DriftDetected, IsolationShown, PolicyEnforced, ShowIsolation
 from contracts.workspace import Workspace
-from network_policy.cloud import PolicyCloud
-from shared.clock import SystemClock
-from shared.cloud import Cloud
 from shared.settings import load_site
 from tests.faults.edits import Editor
-from tests.faults.openness import Declared, Open, beyond, is_gone_before, undeclared_calls, who_put
+from tests.faults.openness import Declared, Open, beyond, undeclared_calls, who_put, world_of
 from tests.system.chain import Chain, running_chain
+from twin.testing import RunningTwin
 
 NAME = "genome-42"
 SERVICES = ("provisioner", "network-policy", "storage", "security-monitor")
@@ -38,27 +36,35 @@ REPAIRED_SECONDS = 120.0
 SCAN_SECONDS = 8.0
 SETTLED_SECONDS = 90.0
 SAMPLE_SECONDS = 0.25
-LOOK_SECONDS = 5.0
-"""How long a sample's listing may take on a busy machine."""
 SEED = int(os.environ.get("TRESOR_FAULT_SEED", "1"))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was open beyond the declaration at an instant between these monotonic seconds; `ended_at` since the epoch."""
+
+    began: float
+    ended: float
+    ended_at: float
+    found: dict[str, Open]
 
 
 @dataclass
 class Sampler:
     """Looks at the cloud again and again."""
 
-    cloud: PolicyCloud
+    twin: RunningTwin
     declared: Declared
     editor: Editor
-    seen: list[tuple[float, float, dict[str, Open]]] = field(default_factory=list)
-    """What was open beyond the declaration at some time after these monotonic seconds, and seconds since the epoch."""
+    seen: list[Sample] = field(default_factory=list)
 
     async def sample(self) -> dict[str, Open]:
-        """One look."""
-        began, began_at = time.monotonic(), time.time()
-        world = await self.cloud.whole_world()
-        found = await asyncio.to_thread(beyond, self.declared, world)
-        self.seen.append((began, began_at, found))
+        """One look, at one instant."""
+        began = time.monotonic()
+        listed = await asyncio.to_thread(self.twin.networking)
+        ended, ended_at = time.monotonic(), time.time()
+        found = await asyncio.to_thread(lambda: beyond(self.declared, world_of(listed)))
+        self.seen.append(Sample(began, ended, ended_at, found))
         return found
 
     def judge(self, calls: list[dict[str, Any]]) -> tuple[dict[str, float], list[str]]:
@@ -68,19 +74,17 @@ class Sampler:
         """
         oldest: dict[str, float] = {}
         unexplained: list[str] = []
-        for began, began_at, found in self.seen:
-            for resource_id, opened in found.items():
+        for sample in self.seen:
+            for resource_id, opened in sample.found.items():
                 words = opened.words
-                # An edit that was asked for while the look went on may be in it.
+                # An edit that was asked for before the answer came may be in it.
                 edited = [each.at for each in self.editor.edits if resource_id in each.resource_ids]
-                before = [at for at in edited if at <= began] or [at for at in edited if at <= began + LOOK_SECONDS]
-                age = max(0.0, began - max(before)) if before else None
+                before = [at for at in edited if at <= sample.ended]
+                age = max(0.0, sample.began - max(before)) if before else None
                 if age is None and opened.port_ids:
-                    puts = [who_put(calls, port, opened.group_id, began_at + LOOK_SECONDS) for port in opened.port_ids]
+                    puts = [who_put(calls, port, opened.group_id, sample.ended_at) for port in opened.port_ids]
                     if all(user == "admin" for user, _ in puts):
-                        age = max(0.0, began_at - min(at for _, at in puts))
-                    if all(user == "admin" or is_gone_before(calls, resource_id, at) for user, at in puts):
-                        age = age or 0.0
+                        age = max(0.0, sample.ended_at - min(at for _, at in puts))
                     words += f"; its ports were put there by {puts}"
                 if age is None:
                     unexplained.append(f"{resource_id} is open, and nobody edited it: {words}")
@@ -119,10 +123,8 @@ async def campaign(chain: Chain, document: Workspace, *, edits: int, kills: int,
     stranger = admin.network.create_security_group(name="somebody-elses")
     site = load_site(chain.site.site_path)
     editor = Editor(admin, project.id, stranger.id, random.Random(SEED + 1))
-    cloud = Cloud("twin", chain.twin.clouds_file, SystemClock())
-    looking = PolicyCloud(cloud)
-    declared = Declared.of(document, site, project.id, await looking.whole_world())
-    sampler = Sampler(looking, declared, editor)
+    declared = Declared.of(document, site, project.id, world_of(chain.twin.networking()))
+    sampler = Sampler(chain.twin, declared, editor)
     assert not await sampler.sample()
 
     async def editing() -> None:
@@ -152,7 +154,6 @@ async def campaign(chain: Chain, document: Workspace, *, edits: int, kills: int,
     finally:
         sampling.cancel()
         await asyncio.wait({sampling})
-        cloud.close()
     oldest, unexplained = sampler.judge(chain.twin.requests())
     ages = sorted(oldest.values()) or [0.0]
     return {

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from twin.core.caller import Caller
 from twin.core.errors import ApiError
 from twin.core.http import Reply
 
@@ -37,13 +38,23 @@ class Control:
                 return Reply(200, self.state())
             if name == "notifications" and method == "GET":
                 return Reply(200, {"notifications": [one.as_document() for one in self._cloud.publisher.latest]})
+            if name == "networking" and method == "GET":
+                return Reply(200, self._networking())
             if name == "requests" and method == "GET":
                 return self._requests(rest)
             if name == "flushed" and method == "GET":
                 return await self._flushed()
         except ApiError as error:
             return Reply(error.status, {"error": error.message})
-        return Reply(404, {"error": "faults, clock, reset, state, notifications, requests, flushed"})
+        return Reply(404, {"error": "faults, clock, reset, state, notifications, networking, requests, flushed"})
+
+    def _networking(self) -> dict[str, Any]:
+        """All of Neutron's resources as its administrator lists them, at one instant: no call changes any meanwhile."""
+        everything = Caller(roles=("admin",))
+        return {
+            each.plural: [each.view(row, everything, single=False) for row in each.table]
+            for each in self._cloud.neutron.collections
+        }
 
     def _requests(self, rest: str) -> Reply:
         """`/twin/requests[/<after>[/writes]]`: the calls after that number, or those of them that change something."""

@@ -75,6 +75,11 @@ class RunningTwin:
         found: list[dict[str, Any]] = answer["requests"]
         return found
 
+    def networking(self) -> dict[str, list[dict[str, Any]]]:
+        """All of Neutron's resources by their plural, at one instant."""
+        found: dict[str, list[dict[str, Any]]] = self._call("GET", "networking")
+        return found
+
     def state(self) -> dict[str, Any]:
         """Counts of everything."""
         found: dict[str, Any] = self._call("GET", "state")

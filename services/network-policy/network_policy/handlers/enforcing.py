@@ -30,8 +30,8 @@ CONFIRM_SECONDS = 0.5
 STILL_VIOLATED_SECONDS = 10.0
 REFUSED_SECONDS = 30.0
 """How soon to see whether the quota has been raised."""
-WAITING_SECONDS = 0.3
-"""How soon to look again for the notification that explains a difference."""
+WAITING_SECONDS = 1.0
+"""How soon to look again for the notification that explains a difference; when it comes, it is looked at once."""
 
 
 async def enforce(turn: Turn[Context], known: Known) -> float | None:

@@ -23,7 +23,7 @@ from shared.work import Work
 
 MAX_TOLD_DRIFT = 200
 MAX_TOLD_PACKETS = 20
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 3.0
 """How long a difference waits for the notification that names who made it."""
 _NOBODY = Change(None, "", "")
 
