@@ -13,6 +13,7 @@ def reserved(site: Site) -> list[tuple[str, IPv4Network | IPv6Network]]:
     """What no network of a workspace may overlap, with what it is (row D7)."""
     return [
         *((f"the site's reserved prefix {prefix}", ip_network(prefix)) for prefix in site.reserved_prefixes),
+        *((f"{prefix}, where OpenStack's services talk", ip_network(prefix)) for prefix in site.internal_api_prefixes),
         *(
             (f"{prefix}, the {what} of tunnel '{name}'", ip_network(prefix))
             for name, tunnel in site.tunnels.items()

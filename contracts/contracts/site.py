@@ -133,7 +133,9 @@ class Site(Document):
     api_proxy_endpoint: Identifier | None = None
     """The only place outside a workspace from which its Kubernetes API can be reached (row L26)."""
     internal_api_network: CloudName | None = None
-    """Neutron's name of the network that OpenStack's services talk on; a tenant's port on it is critical (row C3)."""
+    """Neutron's name or id of the network that OpenStack's services talk on; a tenant's port on it is critical (row C3)."""
+    internal_api_prefixes: Annotated[tuple[Prefix, ...], Field(max_length=64)] = ()
+    """Addresses that OpenStack's services talk on: a network with a subnet among them is such a network too (row C3)."""
     backend: Literal["ovn", "agent"] = "ovn"
     """What enforces security groups: OVN, or agents on the hosts (Open vSwitch, Linux bridge)."""
     far_ends: Literal["group", "address-group", "prefix"] | None = None

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from contracts.network_policy import DriftDetected, PolicyWithdrawn
@@ -65,14 +66,20 @@ async def test_a_stateless_role_has_a_stateless_group(stage: Stage) -> None:
     assert found == {"login": True, "compute": False}
 
 
+@pytest.mark.parametrize("known_by", ["name", "id", "prefix"])
 async def test_a_tenants_port_on_the_internal_network_is_told_and_made_harmless_c3(
-    stage: Stage, tmp_path: Path
+    stage: Stage, tmp_path: Path, known_by: str
 ) -> None:
     name = f"{stage.name}-internal-api"
     network = await stage.cloud(lambda c: c.network.create_network(name=name, is_shared=True))
     try:
         await stage.cloud(lambda c: c.network.create_subnet(network_id=network.id, ip_version=4, cidr="10.254.7.0/24"))
-        await stage.service(scan_seconds=NEVER, site_path=site_file(tmp_path, internal_api_network=name))
+        fields: dict[str, dict[str, Any]] = {
+            "name": {"internal_api_network": name},
+            "id": {"internal_api_network": network.id},
+            "prefix": {"internal_api_prefixes": ["10.254.0.0/16"]},
+        }
+        await stage.service(scan_seconds=NEVER, site_path=site_file(tmp_path, **fields[known_by]))
         groups, _ = await stage.standing()
         port = await stage.cloud(
             lambda c: c.network.create_port(

@@ -14,6 +14,7 @@ SITE = {
     "zones": {"clinic": {"prefixes": ["192.0.2.0/26"]}},
     "endpoints": {"jumphosts": {"prefixes": ["203.0.113.0/28"]}},
     "reserved_prefixes": ["10.200.0.0/16"],
+    "internal_api_network": "shared",
 }
 
 

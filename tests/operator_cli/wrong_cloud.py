@@ -115,7 +115,7 @@ def wrong_cloud() -> Iterator[Wrong]:
         parent, child = port("parent", home, one), port("child", shared, one)
         subports = [{"port_id": child.id, "segmentation_type": "vlan", "segmentation_id": 7}]
         found["trunk"] = network.create_trunk(port_id=parent.id, sub_ports=subports, project_id=one.id).id
-        port("visitor", shared, two, device_owner="compute:nova")
+        found["tenant-on-internal-network"] = port("visitor", shared, two, device_owner="compute:nova").id
         found["tenant-on-shared-network"] = shared.id
         found["project-reached-by-others"] = one.id
         public = network.find_network("public")

@@ -1,6 +1,6 @@
 """What a plan needs beside groups and rules: address groups, statefulness, and how much room the project's quota leaves."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from openstack.connection import Connection
@@ -9,6 +9,7 @@ from openstack.exceptions import raise_from_response
 from network_policy.cloud import reading
 from network_policy.cloud.changing import at_revision, send
 from network_policy.cloud.listing import everything
+from network_policy.domain.internal import internal_network_ids
 from network_policy.domain.world import AddressGroup, Group
 from shared.cloud import Cloud
 from shared.errors import Invalid, NotFound
@@ -32,12 +33,19 @@ class AllowingCloud:
         """Limit and use of `security_group` and `security_group_rule`. Raises CloudError."""
         return await self._cloud.call(lambda c: _quota(c, project_id))
 
-    async def network_ids(self, name: str | None) -> frozenset[str]:
-        """The networks of that name, whosever they are; none for no name. Raises CloudError."""
-        if name is None:
+    async def internal_network_ids(
+        self, named: str | None, prefixes: tuple[str, ...], network_ids: Collection[str]
+    ) -> frozenset[str]:
+        """Those of the networks that OpenStack's services talk on (`domain.internal`). Raises CloudError."""
+        if named is None and not prefixes:
             return frozenset()
-        found = await self._cloud.call(lambda c: everything(c, "/networks", "networks", reading.network, name=name))
-        return frozenset(network.id for network in found)
+        networks = await self._cloud.call(
+            lambda c: everything(c, "/networks", "networks", reading.network, id=network_ids)
+        )
+        subnets = await self._cloud.call(
+            lambda c: everything(c, "/subnets", "subnets", reading.subnet, network_id=network_ids)
+        )
+        return internal_network_ids(named, prefixes, networks, subnets)
 
     async def group(self, group_id: str) -> Group | None:
         """One group with its rules and revision, or None. Raises CloudError."""

@@ -9,6 +9,7 @@ from network_policy import store
 from network_policy.cloud import networks_of
 from network_policy.domain.compile import Policy
 from network_policy.domain.filters import Claim
+from network_policy.domain.internal import internal_network_ids
 from network_policy.domain.observed import Nearby
 from network_policy.domain.proof import Verdict
 from network_policy.domain.sight import Sight, see
@@ -134,7 +135,10 @@ async def _look(turn: Turn[Context], known: Known, policy: Policy) -> Sight:
     groups, ports = await asyncio.gather(cloud.groups(known.project_id), cloud.ports(known.project_id))
     is_by_address = policy.far_ends == "address-group"
     address_groups = await cloud.address_groups(known.project_id) if is_by_address else ()
-    internal = await cloud.network_ids(turn.context.site.internal_api_network)
+    site = turn.context.site
+    internal = await cloud.internal_network_ids(
+        site.internal_api_network, site.internal_api_prefixes, {port.network_id for port in ports}
+    )
     return sight_of(known, policy, groups, ports, address_groups, internal)
 
 
@@ -163,8 +167,8 @@ def sight_of(
 
 def internal_networks(context: Context, world: World) -> frozenset[str]:
     """The networks that no tenant's port belongs on (row C3)."""
-    name = context.site.internal_api_network
-    return frozenset(network.id for network in world.networks if name is not None and network.name == name)
+    site = context.site
+    return internal_network_ids(site.internal_api_network, site.internal_api_prefixes, world.networks, world.subnets)
 
 
 async def _explain(

@@ -83,7 +83,11 @@ def escaped_port(heard: Heard, port: Port, keeper: Keeper, tx: Work[Context]) ->
     """How a port of the workspace is put into its group, filtered; None where that is for a look to find out."""
     if keeper.is_confined or not tx.may_call(keeper.workspace):
         return None
-    policy = tx.context.policies.of(keeper.document, tx.context.site)
+    site = tx.context.site
+    is_elsewhere = port.network_id not in keeper.network_ids
+    if is_elsewhere and (site.internal_api_network is not None or site.internal_api_prefixes):
+        return None  # on the network of OpenStack's own services no role's group is right (row C3)
+    policy = tx.context.policies.of(keeper.document, site)
     groups = tuple(
         Group(group_id, role or DEFAULT_GROUP, keeper.project_id) for role, group_id in keeper.group_ids.items()
     )

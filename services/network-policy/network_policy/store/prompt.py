@@ -14,7 +14,7 @@ from shared.db import Connection
 
 # The rows' locks keep a look from telling the same difference meanwhile.
 _KEEPERS = """
-SELECT workspace, generation, document::text, project_id, enforced_groups::text,
+SELECT workspace, generation, document::text, project_id, enforced_groups::text, network_ids,
        ARRAY(SELECT jsonb_object_keys(open_drift)) AS open_drift,
        ARRAY(SELECT ARRAY[role, group_id] FROM role_group AS mine WHERE mine.workspace = keeper.workspace) AS groups,
        ARRAY(SELECT ARRAY[port_id, role, server_id] FROM node_port AS own
@@ -53,6 +53,8 @@ class Keeper:
     """Of the ports and devices that were asked for, as if none were in quarantine."""
     is_confined: bool
     """Whether some are: which, a look finds out."""
+    network_ids: frozenset[str]
+    """Of the networks that it was told to have."""
 
     def role_of_group(self, group_id: str) -> str | None:
         """The group's role, empty for the default group; None for a group that is not kept."""
@@ -104,6 +106,7 @@ async def keepers(
             frozenset(row["open_drift"]),
             Nodes({port_id: role for port_id, role, _ in row["nodes"]}, frozenset(each for *_, each in row["nodes"])),
             row["is_confined"],
+            frozenset(row["network_ids"] or ()),
         )
         for row in await connection.fetch(_KEEPERS, *asked)
     )

@@ -108,6 +108,8 @@ def _expected(path: Path | None, formats: list[str] | None) -> "Expected":
     return Expected(
         places=tuple(dict.fromkeys(named)),
         reserved=site.reserved_prefixes,
+        internal=site.internal_api_network,
+        internal_prefixes=site.internal_api_prefixes,
         image_formats=known,
     )
 

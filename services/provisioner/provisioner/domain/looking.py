@@ -125,7 +125,7 @@ def unwanted_of(record: Record) -> deletion.Unwanted:
         gates=record.gates,
         was_declared=record.declared_generation > 0,
         has_pool=record.ready_generation > 0 and record.document.burst is not None,
-        quota_services=() if record.are_quotas_forgotten else quotas.services(record.document),
+        quota_services=() if record.are_quotas_forgotten else quotas.SERVICES,
     )
 
 

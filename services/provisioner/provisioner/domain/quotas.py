@@ -1,4 +1,4 @@
-"""The project's upper bounds: what the document needs and no more, or what its `quotas` section says."""
+"""The project's upper bounds on nodes and wires: what the document needs and no more, or what its `quotas` section says."""
 
 from collections.abc import Mapping
 
@@ -16,22 +16,19 @@ RULES_PER_FLOW = 64
 MIN_RULES = 512
 
 
-def services(document: Workspace) -> tuple[str, ...]:
-    """The services whose limits Tresor sets for this document; it has no use for the others."""
-    has_volumes = bool(document.storage.volumes) or document.quotas.volumes_gib is not None
-    has_shares = bool(document.storage.shares) or document.quotas.shares_gib is not None
-    return ("compute", "network", *(["volume"] if has_volumes else []), *(["share"] if has_shares else []))
+SERVICES = ("compute", "network")
+"""Whose limits the provisioner sets. Those of volumes and shares are storage's: it knows what has not gone yet."""
 
 
 def limits(document: Workspace, catalog: Catalog) -> Mapping[str, Mapping[str, int]]:
-    """The limits of each service that the document needs; services it has no use for are left alone."""
+    """The limits of each of SERVICES that the document needs."""
     nodes, cores, ram_mib = _compute_needs(document, catalog)
     asked = document.quotas
     networks = len(document.networks)
     ports = sum(1 for _ in names.ports(document)) + (networks + 1) * SPARE_PORTS
     if document.burst is not None and (burst := document.role(document.burst.role)) is not None:
-        ports += document.burst.max_nodes * len(burst.networks)
-    wanted: dict[str, dict[str, int]] = {
+        ports += document.burst.max_nodes * len(burst.all_networks)
+    return {
         "compute": {
             "instances": _or(asked.instances, nodes),
             "cores": _or(asked.cores, cores),
@@ -46,19 +43,6 @@ def limits(document: Workspace, catalog: Catalog) -> Mapping[str, Mapping[str, i
             "security_group_rule": max(MIN_RULES, RULES_PER_FLOW * len(document.flows)),
         },
     }
-    volumes = {volume.name: role.count for volume in document.storage.volumes if (role := document.role(volume.role))}
-    wants = services(document)
-    if "volume" in wants:
-        wanted["volume"] = {
-            "volumes": max(sum(volumes.values()), 1),
-            "gigabytes": _or(asked.volumes_gib, _volumes_gib(document)),
-        }
-    if "share" in wants:
-        wanted["share"] = {
-            "shares": max(len(document.storage.shares), 1),
-            "gigabytes": _or(asked.shares_gib, sum(share.size_gib for share in document.storage.shares)),
-        }
-    return wanted
 
 
 def problems(document: Workspace, catalog: Catalog) -> list[Problem]:
@@ -83,12 +67,6 @@ def problems(document: Workspace, catalog: Catalog) -> list[Problem]:
 
 def _or(asked: int | None, needed: int) -> int:
     return needed if asked is None else asked
-
-
-def _volumes_gib(document: Workspace) -> int:
-    return sum(
-        volume.size_gib * role.count for volume in document.storage.volumes if (role := document.role(volume.role))
-    )
 
 
 def _compute_needs(document: Workspace, catalog: Catalog) -> tuple[int, int, int]:

@@ -78,7 +78,7 @@ async def _observe(turn: Turn[Context], record: Record, nodes: Nodes) -> Observe
         server_ids=frozenset(
             node.server_id for node in nodes if node.server_id and node.server_id != node.failed_server_id
         ),
-        quota_services=() if is_prepared else quotas.services(record.document),
+        quota_services=() if is_prepared else quotas.SERVICES,
         with_role=not is_prepared,
     )
 

@@ -77,8 +77,8 @@ def limits(connection: Connection, project_id: str) -> dict[str, int]:
 
 
 def set_limits(connection: Connection, project_id: str, wanted: Mapping[str, int]) -> None:
-    """Bound the project."""
-    _call(connection, "PUT", f"/quota-sets/{project_id}", {"quota_set": dict(wanted)})
+    """Bound the project, also below its present use: what a smaller document leaves is still being deleted."""
+    _call(connection, "PUT", f"/quota-sets/{project_id}", {"quota_set": {**wanted, "force": True}})
 
 
 def forget_limits(connection: Connection, project_id: str) -> None:

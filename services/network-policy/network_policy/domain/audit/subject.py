@@ -21,6 +21,9 @@ class Expected:
     places: tuple[str, ...] = ()
     """Prefixes of zones and endpoints."""
     reserved: tuple[str, ...] = ()
+    internal: str | None = None
+    """Name or id of the network that OpenStack's services talk on."""
+    internal_prefixes: tuple[str, ...] = ()
     image_formats: frozenset[str] = frozenset({"raw", "qcow2"})
 
 

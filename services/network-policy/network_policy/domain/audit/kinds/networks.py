@@ -7,8 +7,8 @@ from network_policy.domain.audit.finding import Found, Severity, register
 from network_policy.domain.audit.inventory import WORLD, Part
 from network_policy.domain.audit.matrix import OUTSIDE
 from network_policy.domain.audit.subject import Subject
-from network_policy.domain.intervals import meets
-from network_policy.domain.rule import ETHERTYPES, addresses_of
+from network_policy.domain.internal import internal_network_ids, overlap
+from network_policy.domain.rule import ETHERTYPES
 from network_policy.domain.topology import ROUTER_INTERFACES
 
 EVERYBODY = "*"
@@ -144,7 +144,7 @@ def tenant_on_reserved(subject: Subject) -> Iterator[Found]:
     for subnet in subject.inventory.world.subnets:
         if subnet.network_id not in used:
             continue
-        overlapped = [each for each in subject.expected.reserved if _overlap(each, subnet.cidr)]
+        overlapped = [each for each in subject.expected.reserved if overlap(each, subnet.cidr)]
         network = subject.networks.get(subnet.network_id)
         if overlapped and network is not None:
             yield Found(
@@ -153,6 +153,36 @@ def tenant_on_reserved(subject: Subject) -> Iterator[Found]:
                 f"{subnet.cidr} overlaps the site's {', '.join(overlapped)}",
                 (f"openstack port list --network {network.id} --long",),
             )
+
+
+@register.kind(
+    "tenant-on-internal-network",
+    Severity.CRITICAL,
+    "A project has a port on the network that OpenStack's services talk on",
+    rows="C3",
+    why="Databases, message brokers and APIs listen there for each other and trust who is there. A project's server among "
+    "them is past every group and router that stands between projects and the cloud itself.",
+    runbook=(
+        "Who made the port, and when? Neutron lets only administrators, or projects that the network is shared with.",
+        "Take the port down at once, then delete it; look at what its server sent.",
+        "Take back the sharing: openstack network rbac list --type network.",
+    ),
+    needs={Part.PORTS, Part.NETWORKS, Part.SUBNETS, Part.ROUTERS, Part.SITE},
+)
+def tenant_on_internal(subject: Subject) -> Iterator[Found]:
+    """By port of a project that is not the network's own."""
+    world, expected = subject.inventory.world, subject.expected
+    internal = internal_network_ids(expected.internal, expected.internal_prefixes, world.networks, world.subnets)
+    for port in subject.tenant_ports:
+        network = subject.networks.get(port.network_id)
+        if network is None or network.id not in internal or port.project_id == network.project_id:
+            continue
+        yield Found(
+            port.id,
+            subject.where(port.project_id, "port", port.name, port.id),
+            f"on internal network {network.name or network.id} as {', '.join(port.addresses) or 'no address'}",
+            (f"openstack port set --disable {port.id}", f"openstack port delete {port.id}"),
+        )
 
 
 @register.kind(
@@ -165,7 +195,7 @@ def tenant_on_reserved(subject: Subject) -> Iterator[Found]:
     runbook=("Take one of the subnets off the router, or renumber it.",),
     needs={Part.PORTS, Part.SUBNETS, Part.ROUTERS},
 )
-def subnets_overlap(subject: Subject) -> Iterator[Found]:
+def subnetsoverlap(subject: Subject) -> Iterator[Found]:
     """By router. Neutron refuses it on one router; networks joined over several routers get by."""
     segments: dict[str, dict[str, None]] = {}
     for port in subject.inventory.world.ports:
@@ -178,7 +208,7 @@ def subnets_overlap(subject: Subject) -> Iterator[Found]:
             others = [
                 other
                 for other in ordered[position + 1 :]
-                if other.network_id != subnet.network_id and _overlap(subnet.cidr, other.cidr)
+                if other.network_id != subnet.network_id and overlap(subnet.cidr, other.cidr)
             ]
             network = subject.networks.get(subnet.network_id)
             if others and network is not None:
@@ -189,14 +219,6 @@ def subnets_overlap(subject: Subject) -> Iterator[Found]:
                     (f"openstack router remove subnet ROUTER {subnet.id}",),
                     also=tuple(each.id for each in others),
                 )
-
-
-def _overlap(one: str, other: str) -> bool:
-    return any(
-        meets(left, right)
-        for ethertype in ETHERTYPES
-        if (left := addresses_of(one, ethertype)) and (right := addresses_of(other, ethertype))
-    )
 
 
 @register.kind(
