@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from network_policy.domain.certificate import ASSUMED_OF_STATELESS
 from network_policy.domain.engine import Engine
 from network_policy.domain.proof import Prover
 from network_policy.domain.rule import Rule
@@ -153,6 +154,8 @@ def test_a_stateless_group_permits_a_reply_only_where_a_rule_does_m1() -> None:
     groups = tuple(replace(group, stateful=False) for group in CALM.groups)
     engine = Engine(replace(CALM, groups=groups), CLAIMS)
     assert engine.holds("openhpc")
+    assert ASSUMED_OF_STATELESS in engine.verdict("openhpc").assumptions
+    assert ASSUMED_OF_STATELESS not in Engine(CALM, CLAIMS).verdict("openhpc").assumptions
     assert engine.digest != Engine(CALM, CLAIMS).digest
     reply = GroupRule("r", "p1-login", rule("egress", protocol="tcp", remote_ip_prefix="203.0.113.0/28"))
     engine.put(reply)

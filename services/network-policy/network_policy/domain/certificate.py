@@ -10,11 +10,12 @@ from network_policy.domain.world import World
 
 ASSUMPTIONS = (
     "Neutron's answer is what its backend enforces",
-    "replies to a permitted packet are permitted, but by stateless groups only where a rule permits them",
+    "replies to a permitted packet are permitted by stateful groups",
     "ARP, neighbour discovery and multicast listener reports pass whatever the groups say",
     "outside hosts do not send with source addresses of networks behind a router",
     "Neutron's own DHCP, metadata and router ports open no connections to nodes",
 )
+ASSUMED_OF_STATELESS = "stateless groups permit a reply only where a rule permits it"
 ASSUMED_ON_HARDWARE = "the fabric enforces the groups of bare-metal and direct ports"
 ASSUMED_NEARBY = "other projects were looked at by the last full scan"
 

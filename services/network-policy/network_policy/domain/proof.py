@@ -5,16 +5,22 @@ solver is needed. `Prover` looks at every pair of parties of one world: the plai
 `domain/engine` is held to.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.network_policy import Counterexample
-from network_policy.domain.certificate import ASSUMED_NEARBY, ASSUMED_ON_HARDWARE, ASSUMPTIONS, digest_of
+from network_policy.domain.certificate import (
+    ASSUMED_NEARBY,
+    ASSUMED_OF_STATELESS,
+    ASSUMED_ON_HARDWARE,
+    ASSUMPTIONS,
+    digest_of,
+)
 from network_policy.domain.filters import Claim, Filters
 from network_policy.domain.pairs import Examiner, Found, Party, parties_of
 from network_policy.domain.rule import ETHERTYPES
 from network_policy.domain.topology import Topology
-from network_policy.domain.world import Port, World
+from network_policy.domain.world import Group, Port, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +37,14 @@ class Verdict:
         return not self.counterexamples
 
 
-def assumptions_of(ports: Iterable[Port], *, is_whole: bool) -> tuple[str, ...]:
-    """What a verdict about these ports rests on beside what was observed."""
+def assumptions_of(ports: Iterable[Port], groups: Mapping[str, Group], *, is_whole: bool) -> tuple[str, ...]:
+    """What a verdict about these ports rests on beside what was observed; `groups` are all that can be seen, by id."""
     assumptions: tuple[str, ...] = ASSUMPTIONS
-    if any(port.vnic_type != "normal" for port in ports):
+    every = tuple(ports)
+    used = {group_id for port in every for group_id in port.group_ids}
+    if any(not groups[group_id].stateful for group_id in used if group_id in groups):
+        assumptions += (ASSUMED_OF_STATELESS,)
+    if any(port.vnic_type != "normal" for port in every):
         assumptions += (ASSUMED_ON_HARDWARE,)
     return assumptions if is_whole else (*assumptions, ASSUMED_NEARBY)
 
@@ -62,5 +72,6 @@ class Prover:
                     for source, target in ((party, other), (other, party)):
                         if source is not target or len(party.ports) > 1:
                             examiner.between(found, source, target, ethertype)
-        assumptions = assumptions_of((port for party in own for port in party.ports), is_whole=self.world.whole)
+        ports = (port for party in own for port in party.ports)
+        assumptions = assumptions_of(ports, self.filters.groups, is_whole=self.world.whole)
         return Verdict(workspace, tuple(found.values()), self.digest, assumptions)

@@ -60,7 +60,8 @@ class Engine(State):
         self._settle()
         space = self._spaces[workspace]
         found = () if space.holds else tuple(self._judging.counterexamples(space).values())
-        assumed = assumptions_of(self._judging.own_ports(space), is_whole=self._whole)
+        groups = self._near.filters.groups
+        assumed = assumptions_of(self._judging.own_ports(space), groups, is_whole=self._whole)
         return Verdict(workspace, found, self.digest, assumed)
 
     @property

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import repeat
+from operator import attrgetter
 from typing import Any
 
 from network_policy.domain.engine.judging import Judging
-from network_policy.domain.engine.space import Space, key_of
+from network_policy.domain.engine.space import Space
 from network_policy.domain.engine.surroundings import Surroundings
 from network_policy.domain.filters import Claim
 from network_policy.domain.rule import ETHERTYPES, addresses_of
@@ -19,6 +21,7 @@ STILL: dict[type, tuple[str, str]] = {
     Sharing: ("sharing", "sharings"),
 }
 """What seldom changes: the kind by which it is dropped, and its place in a world."""
+_ID_OF = attrgetter("id")
 
 
 class State:
@@ -46,7 +49,9 @@ class State:
         """All indices anew, as when networks, routers, floating IPs or claims changed."""
         self._still = {name: {each.id: each for each in getattr(world, name)} for _, name in STILL.values()}
         self._near = Surroundings(world)
-        self._rules = {each.id: group.id for group in world.groups for each in group.rules}
+        self._rules: dict[str, str] = {}
+        for group in world.groups:
+            self._rules.update(zip(map(_ID_OF, group.rules), repeat(group.id)))
         self._spaces: dict[str, Space] = {}
         self._projects: dict[str, Space] = {}
         self._users: dict[str, set[str]] = {}
@@ -109,10 +114,8 @@ class State:
             uses.update((group_id, role or "") for group_id in port.group_ids)
         for group_id, role in uses:
             group = filters.groups.get(group_id)
-            declared = space.declared.get(role, frozenset())
-            for each in group.rules if group else ():
-                if key_of(each.rule, space.roles_of_groups) not in declared:
-                    space.note(group_id, role, each)
+            for each in space.undeclared(group.rules, role) if group else ():
+                space.note(group_id, role, each)
         self._mark(space, None)
 
     def _roles_of_address_groups(self, space: Space) -> dict[str, str]:

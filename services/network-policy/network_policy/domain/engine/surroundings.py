@@ -32,10 +32,12 @@ class Surroundings:
         """Of each segment: whose ports are on it, and how many."""
         self._unseen: dict[tuple[Direction, Ethertype], frozenset[str]] = {}
         self._gateways: dict[tuple[str, Ethertype], Intervals] = {}
+        adding = {key: index.add for key, index in self.remotes.items()}
         for group in world.groups:
+            group_id = group.id
             for each in group.rules:
                 rule = each.rule
-                self.remotes[rule.direction, rule.ethertype].add(rule.remote, group.id)
+                adding[rule.direction, rule.ethertype](rule.remote, group_id)
         for port in world.ports:
             self._learn(port, is_bulk=True)
 
@@ -133,8 +135,10 @@ class Surroundings:
         return self._singles[ethertype].get(port.id, ())
 
     def _read_singles(self, port: Port, ethertype: Ethertype) -> tuple[int, ...]:
-        texts = [*port.addresses, *(pair.prefix for pair in port.address_pairs)]
-        texts += self.topology.floating_addresses.get(port.id, ())
+        texts: Iterable[str] = port.addresses
+        floating = self.topology.floating_addresses.get(port.id, ())
+        if port.address_pairs or floating:
+            texts = [*texts, *(pair.prefix for pair in port.address_pairs), *floating]
         pieces = [piece for text in texts for piece in addresses_of(text, ethertype)]
         return tuple([low for low, high in pieces if low == high])
 
