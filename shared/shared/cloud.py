@@ -1,11 +1,13 @@
 """The door to OpenStack: openstacksdk in a few threads, its errors sorted by what is to be done about them.
 
 Writes are never retried here: a write whose answer was lost is Unknown, and its caller looks before it tries again.
+Reads are, a little: a look takes many of them, and one that failed would throw away what the others found.
 """
 
 import asyncio
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -50,12 +52,17 @@ LOGIN_AGAIN_SECONDS = 60.0
 """After a refused login: sooner it is not tried again, as Keystone may lock a user who fails too often."""
 _MIGHT_HAVE_HAPPENED = (502, 504)
 """A proxy gave up waiting: the service behind it may still do it."""
+_PAUSES_BEFORE_READING_AGAIN_SECONDS = (0.1, 0.4)
+_STUMBLED = (500, 502, 503, 504)
 
 _request = threading.local()
 
 
 class _Session(keystone_session.Session):
-    """Carries the request id of the call being made, so that OpenStack's logs and notifications name it."""
+    """Carries the request id of the call being made, so that OpenStack's logs and notifications name it.
+
+    Reads that a service stumbled over are asked again after short pauses, unless it says when to come back.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -65,11 +72,30 @@ class _Session(keystone_session.Session):
             if isinstance(adapter, HTTPAdapter):
                 adapter.init_poolmanager(DEFAULT_POOLSIZE, MAX_KEPT_CONNECTIONS)
 
-    def request(self, *args: Any, **kwargs: Any) -> Any:
+    def request(self, url: str, method: str, *args: Any, **kwargs: Any) -> Any:
         request_id = getattr(_request, "request_id", None)
         if request_id:
             kwargs["headers"] = {**(kwargs.get("headers") or {}), REQUEST_ID_HEADER: request_id}
-        return super().request(*args, **kwargs)
+        for pause_seconds in _PAUSES_BEFORE_READING_AGAIN_SECONDS if method == "GET" else ():
+            try:
+                answer = super().request(url, method, *args, **kwargs)
+                if not _is_worth_reading_again(answer):
+                    return answer
+            except auth.HttpError as error:
+                if not _is_worth_reading_again(error.response):
+                    raise
+            except auth.ConnectTimeout:
+                raise  # it took its time already
+            except auth.ConnectFailure:
+                pass
+            metrics.CLOUD_READS_AGAIN.inc()
+            time.sleep(pause_seconds)
+        return super().request(url, method, *args, **kwargs)
+
+
+def _is_worth_reading_again(answer: Any) -> bool:
+    """Whether a service stumbled over a question, and does not say when to come back."""
+    return answer is not None and answer.status_code in _STUMBLED and "Retry-After" not in answer.headers
 
 
 class Cloud:

@@ -52,5 +52,6 @@ NOTIFICATIONS_BROKEN = Counter("tresor_notifications_broken_total", "Notificatio
 
 # OpenStack's APIs.
 CLOUD_CALLS = Counter("tresor_cloud_calls_total", "Calls to OpenStack by outcome.", ["outcome"])
+CLOUD_READS_AGAIN = Counter("tresor_cloud_reads_again_total", "Reads asked again, as OpenStack stumbled over them.")
 CLOUD_SECONDS = Histogram("tresor_cloud_call_seconds", "Calls to OpenStack.", buckets=_SECONDS)
 EFFECTS = Counter("tresor_effects_total", "Calls that change the cloud.", ["step", "outcome"])

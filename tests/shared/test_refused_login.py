@@ -6,7 +6,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import openstack
 import pytest
@@ -17,6 +16,7 @@ from shared.cloud import LOGIN_AGAIN_SECONDS, Cloud
 from shared.errors import CredentialsRefused, Forbidden
 from shared.handlers import Handlers, Turn
 from shared.testing import Site
+from tests.shared.clouds import written
 from twin.testing import RunningTwin, running_twin
 
 CLOUD = "tresor-storage"
@@ -42,16 +42,7 @@ def twin() -> Iterator[RunningTwin]:
 @pytest.fixture
 def clouds(twin: RunningTwin, tmp_path: Path) -> Path:
     """A clouds.yaml with a wrong password."""
-    path = tmp_path / "clouds.yaml"
-    write(path, twin, "wrong")
-    return path
-
-
-def write(path: Path, twin: RunningTwin, password: str | None = None) -> None:
-    entry: dict[str, Any] = twin.clouds(CLOUD)
-    if password:
-        entry["auth"]["password"] = password
-    path.write_text(json.dumps({"clouds": {CLOUD: entry}}))
+    return written(tmp_path, twin, CLOUD, "wrong")
 
 
 def opened(path: Path, clock: Clock) -> Cloud:
@@ -82,7 +73,7 @@ async def test_it_is_told_as_such_and_not_tried_at_once_again(twin: RunningTwin,
             await projects(cloud)
         assert 0 < again.value.retry_after_seconds <= LOGIN_AGAIN_SECONDS
     assert logins(twin) - before == tried
-    write(clouds, twin)
+    written(clouds.parent, twin, CLOUD)
     with pytest.raises(CredentialsRefused):
         await projects(cloud)
     clock.ahead_seconds = LOGIN_AGAIN_SECONDS
@@ -92,7 +83,7 @@ async def test_it_is_told_as_such_and_not_tried_at_once_again(twin: RunningTwin,
 
 
 async def test_credentials_that_end_while_it_runs(twin: RunningTwin, clouds: Path) -> None:
-    write(clouds, twin)
+    written(clouds.parent, twin, CLOUD)
     cloud = opened(clouds, Ahead())
     await projects(cloud)
     administrator = openstack.connect(load_envvars=False, load_yaml_config=False, **twin.clouds("lab"))
@@ -108,7 +99,7 @@ async def test_credentials_that_end_while_it_runs(twin: RunningTwin, clouds: Pat
 
 
 async def test_a_role_that_is_missing_in_a_project_is_no_matter_of_the_login(twin: RunningTwin, clouds: Path) -> None:
-    write(clouds, twin)
+    written(clouds.parent, twin, CLOUD)
     cloud = opened(clouds, Ahead())
     with pytest.raises(Forbidden):
         await projects(cloud, "0" * 32)

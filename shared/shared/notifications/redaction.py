@@ -43,10 +43,10 @@ def _searcher(pattern: str) -> Callable[[object], bool]:
 _WORDS = "pass|secret|ser_data|psk|redential"
 _TOKENS = "gAAAAA|eyJhbGci"
 # Public keys stand in every message about a server, so that any kind of key makes a second look, at a kind of its own.
-_in_payload = _searcher(rf'(?i-u:{_WORDS}|token|_key)|{_TOKENS}')
-_in_payload_indeed = _searcher(rf'(?i-u:{_WORDS}|token|(?:access|private)_key)|{_TOKENS}')
+_in_payload = _searcher(rf"(?i-u:{_WORDS}|token|_key)|{_TOKENS}")
+_in_payload_indeed = _searcher(rf"(?i-u:{_WORDS}|token|(?:access|private)_key)|{_TOKENS}")
 _in_context = _searcher(r'oken\\": \\"|oken_info\\": \{|gAAAAA')
-_in_body = _searcher(rf'(?i-u:{_WORDS}|(?:access|private)_key)|{_TOKENS}')
+_in_body = _searcher(rf"(?i-u:{_WORDS}|(?:access|private)_key)|{_TOKENS}")
 _NO_TOKEN = (b'auth_token\\": null', b'auth_token": null', b'token_info\\": null', b'token_info": null')
 """How every caller's context says that it carries no token."""
 
