@@ -79,10 +79,6 @@ def beyond(declared: Declared, world: World) -> dict[str, Open]:
             found[drift.rule_id] = Open(words, group_id, members[group_id])
         if drift.port_id:
             found[drift.port_id] = Open(f"{drift.change} {drift.role}")
-    for port in world.ports:  # a role whose group is gone has no place that its ports could be said to be out of
-        role = role_of(policy, port, declared.nodes) if port.project_id == project_id else None
-        if role is not None and role not in sight.actual.managed and port.group_ids:
-            found[port.id] = Open(f"port of {role}, whose group is gone, in another")
     strangers = {
         group_id
         for port in world.ports

@@ -44,12 +44,28 @@ def test_a_rule_in_the_default_group_is_drift_i6() -> None:
 def test_a_missing_group_is_told_with_the_rules_that_neutron_deletes_with_it() -> None:
     login, compute, default = HERE.groups
     left = tuple(each for each in compute.rules if each.rule.remote.value != login.id)
-    drift = look((replace(compute, rules=left), default)).drift
+    ports = tuple(replace(each, group_ids=()) if login.id in each.group_ids else each for each in HERE.ports)
+    drift = look((replace(compute, rules=left), default), ports).drift
     assert [(each.change, each.role) for each in drift] == [
         ("rule-removed", "compute"),
         ("rule-removed", "compute"),
         ("group-missing", "login"),
     ]
+
+
+def test_a_port_that_is_open_while_its_group_is_gone_is_closed_until_the_group_stands_again() -> None:
+    login, compute, default = HERE.groups
+    port = next(each for each in HERE.ports if "login" in each.name)
+    for fields, change in (
+        ({"group_ids": (compute.id,)}, "port-regrouped"),
+        ({"group_ids": (), "port_security": False}, "port-unprotected"),
+        ({"group_ids": (default.id,), "address_pairs": (AddressPair("0.0.0.0/0"),)}, "port-address-pairs"),
+    ):
+        sight = look((compute, default), changed(port, **fields))
+        assert [each.change for each in sight.drift if each.port_id == port.id] == [change]
+        assert ProtectPort(port.id, (default.id,), 0) in sight.repairs
+    for groups in ((), (default.id,)):
+        assert look((compute, default), changed(port, group_ids=groups)).repairs == ()
 
 
 def test_an_unmanaged_group_is_told_and_left() -> None:

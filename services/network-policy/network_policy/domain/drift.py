@@ -110,7 +110,8 @@ def port_drift(
     """Ports that escape their role's group, each with its repair; None where a person has to look, or nothing is left.
 
     A port of no role belongs in the default group, which has no rules: nothing passes. So does a port on the network of
-    OpenStack's own services, whatever its role (row C3).
+    OpenStack's own services, whatever its role (row C3), and a port that is open while its role's group is gone, until
+    that stands again with its rules.
     """
     for port in ports:
         if port.project_id == project_id and port.network_id in internal_network_ids:
@@ -126,13 +127,13 @@ def port_drift(
             yield RuleDrift(change="port-trusted", role=told_role(role), port_id=port.id), None
             continue
         group = actual.managed.get(role) if role else actual.default
-        if group is None:
+        repair = ProtectPort(port.id, (group.id,), port.revision) if group else _harmless(port, actual)
+        if repair is None:
             continue
-        repair = ProtectPort(port.id, (group.id,), port.revision)
         if not port.port_security:
             yield RuleDrift(change="port-unprotected", role=told_role(role), port_id=port.id), repair
-        elif port.group_ids != (group.id,):
-            other = next((each for each in port.group_ids if each != group.id), None)
+        elif port.group_ids != repair.group_ids:
+            other = next((each for each in port.group_ids if each not in repair.group_ids), None)
             yield RuleDrift(change="port-regrouped", role=told_role(role), port_id=port.id, group_id=other), repair
         elif port.address_pairs:
             yield RuleDrift(change="port-address-pairs", role=told_role(role), port_id=port.id), repair
@@ -142,5 +143,5 @@ def _harmless(port: Port, actual: Enclosure) -> ProtectPort | None:
     """What keeps anything from passing at the port; None where nothing passes, or Neutron would not filter it."""
     if port.is_trusted or actual.default is None:
         return None
-    is_so = port.group_ids == (actual.default.id,) and port.port_security and not port.address_pairs
+    is_so = port.port_security and not port.address_pairs and set(port.group_ids) <= {actual.default.id}
     return None if is_so else ProtectPort(port.id, (actual.default.id,), port.revision)
