@@ -54,7 +54,7 @@ def test_a_missing_group_is_told_with_the_rules_that_neutron_deletes_with_it() -
 
 
 def test_a_port_that_is_open_while_its_group_is_gone_is_closed_until_the_group_stands_again() -> None:
-    login, compute, default = HERE.groups
+    _, compute, default = HERE.groups
     port = next(each for each in HERE.ports if "login" in each.name)
     for fields, change in (
         ({"group_ids": (compute.id,)}, "port-regrouped"),
