@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.network_policy import Counterexample
+from contracts.network_policy import Counterexample, Whose
 from network_policy.domain.certificate import ASSUMED_NEARBY
 from network_policy.domain.proof import Prover
 from network_policy.domain.rule import Remote, RemoteKind
@@ -107,6 +107,8 @@ def test_a_port_without_port_security_is_open_to_its_neighbours() -> None:
 def test_a_port_in_another_roles_group_may_do_what_its_own_role_may_not() -> None:
     packets = found(with_port(CLOUD, COMPUTE_PORT, group_ids=(LOGIN,)))
     assert {each.source for each in packets} >= {"outside"}
+    from_outside = next(each for each in packets if each.source == "outside")
+    assert (from_outside.source_of, from_outside.destination_of) == (None, Whose(workspace="openhpc", role="compute"))
 
 
 def test_a_port_of_no_role_in_a_managed_group_is_found() -> None:

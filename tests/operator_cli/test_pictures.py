@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.network_policy import Counterexample, IsolationShown, RoleReach, WorkspaceIsolation
+from contracts.network_policy import Counterexample, IsolationShown, RoleReach, Whose, WorkspaceIsolation
 from operator_cli.pictures import content, graph, matrix
 from operator_cli.pictures.drawing import DARK, LIGHT, Palette, fitting, wide
 from operator_cli.pictures.files import as_html, as_svg
@@ -34,11 +34,20 @@ def reach(*rows: tuple[str, str, str, str]) -> tuple[RoleReach, ...]:
     return tuple(RoleReach(source=a, destination=b, protocol=c, ports=d) for a, b, c, d in rows)
 
 
-def packet(source: str, destination: str, **more: Any) -> Counterexample:
+def packet(source: Whose | str, destination: Whose | str) -> Counterexample:
+    """Between ports of workspaces, or others by their names."""
+    ends = {
+        name: {name: f"port of {end.workspace}", f"{name}_of": end} if isinstance(end, Whose) else {name: end}
+        for name, end in (("source", source), ("destination", destination))
+    }
     return Counterexample(
-        source=source, source_address="198.51.100.7", destination=destination, destination_address="10.42.0.4",
-        protocol="tcp", port=22, rule_ids=("rogue",), why="no flow declares it", **more,
+        **ends["source"], source_address="198.51.100.7", **ends["destination"], destination_address="10.42.0.4",
+        protocol="tcp", port=22, rule_ids=("rogue",), why="no flow declares it",
     )  # fmt: skip
+
+
+def end(workspace: str, role: str | None = None) -> Whose:
+    return Whose(workspace=workspace, role=role)
 
 
 def workspace(name: str = "openhpc", **more: Any) -> WorkspaceIsolation:
@@ -86,7 +95,7 @@ def test_one_workspace_is_drawn_with_its_roles_and_flows() -> None:
 
 
 def test_what_nobody_declared_is_marked_by_a_word_not_by_colour_alone() -> None:
-    bad = packet("outside", "port abc of openhpc, role compute")
+    bad = packet("outside", end("openhpc", "compute"))
     svg = as_svg(answer(workspace(verdict="violated", reach=reach(*REACH), counterexamples=(bad,))), "openhpc", NAMES)
     assert "✕ violated" in texts(svg)
     assert "✕ tcp 22" in texts(svg)
@@ -100,7 +109,7 @@ def test_a_quarantine_is_told() -> None:
 
 
 def test_the_matrix_says_who_reaches_whom() -> None:
-    crossing = packet("port a of genome, role login", "port b of openhpc, role compute")
+    crossing = packet(end("genome", "login"), end("openhpc", "compute"))
     shown = answer(
         workspace(),
         workspace("genome", verdict="violated", counterexamples=(crossing,)),
@@ -118,7 +127,7 @@ def test_the_matrix_says_who_reaches_whom() -> None:
 def test_a_thousand_workspaces_stay_bounded_and_every_one_is_there() -> None:
     others = [workspace(f"genome-{n}") for n in range(1000)]
     for n in range(100, 140):
-        crossing = packet(f"port a of genome-{n}, role login", f"port b of genome-{n + 300}, role login")
+        crossing = packet(end(f"genome-{n}", "login"), end(f"genome-{n + 300}", "login"))
         others[n] = workspace(f"genome-{n}", verdict="violated", counterexamples=(crossing,))
     shown = answer(*others)
     svg = as_svg(shown, None, {})
@@ -135,7 +144,7 @@ def test_a_thousand_workspaces_stay_bounded_and_every_one_is_there() -> None:
 def test_a_workspace_with_everything_stays_bounded() -> None:
     roles = [f"role-{n}" for n in range(32)]
     rows = [(f"role {a}", f"role {b}", "tcp", "1-65535") for a, b in itertools.permutations(roles, 2)]
-    one = workspace(reach=reach(*rows), counterexamples=(packet("outside", "port a of openhpc, role role-3"),))
+    one = workspace(reach=reach(*rows), counterexamples=(packet("outside", end("openhpc", "role-3")),))
     svg = as_svg(answer(one), "openhpc", {})
     assert len(svg) < 1_000_000
     assert "outside to role role-3: tcp 22, which nobody declared" in titles(svg), "the undeclared come before all"
@@ -177,7 +186,7 @@ def test_no_name_can_be_markup(of: str | None) -> None:
         from_outside=HOSTILE[:200],
         quarantined=(HOSTILE,),
         reach=reach((HOSTILE, "role login", "tcp", HOSTILE), ("role login", f"group {HOSTILE}", HOSTILE[:20], "1")),
-        counterexamples=(packet(HOSTILE, f"port x of {HOSTILE}"), packet(HOSTILE, "port b of openhpc, role login")),
+        counterexamples=(packet(HOSTILE, end(HOSTILE)), packet(HOSTILE, end("openhpc", "login"))),
     )
     names = {HOSTILE: f"site:{HOSTILE}"}
     svg, page = as_svg(answer(hostile), of, names), as_html(answer(hostile), of, names)

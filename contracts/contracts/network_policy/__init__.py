@@ -57,7 +57,7 @@ from contracts.network_policy.quarantine import (
     WorkspaceQuarantined,
     WorkspaceReleased,
 )
-from contracts.network_policy.rules import Counterexample, Part, Rule
+from contracts.network_policy.rules import Counterexample, Part, Rule, Whose
 
 OWNER = "network-policy"
 CHASSIS = chassis_messages(OWNER)
@@ -134,6 +134,7 @@ __all__ = [
     "ShowIsolation",
     "ShowPolicyTests",
     "SpuriousPort",
+    "Whose",
     "WorkspaceIsolation",
     "WorkspaceQuarantined",
     "WorkspaceReleased",

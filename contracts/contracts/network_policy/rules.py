@@ -28,13 +28,23 @@ class Rule(Part):
     remote_address_group_id: ResourceId | None = None
 
 
+class Whose(Part):
+    """The workspace that a port belongs to, and its role there; None for a port of no role."""
+
+    workspace: Text
+    role: Text | None = None
+
+
 class Counterexample(Part):
     """One packet that is possible and should not be, with what lets it pass."""
 
     source: Text
     """A port, or a prefix outside the cloud's workspaces."""
+    source_of: Whose | None = None
+    """None: not known to be a workspace's."""
     source_address: Annotated[str, StringConstraints(max_length=43)]
     destination: Text
+    destination_of: Whose | None = None
     destination_address: Annotated[str, StringConstraints(max_length=43)]
     protocol: Annotated[str, StringConstraints(max_length=20)]
     port: Annotated[int, Field(ge=0, le=65535)] | None = None
@@ -47,6 +57,7 @@ EXAMPLE_PACKET: dict[str, Any] = {
     "source": "outside",
     "source_address": "198.51.100.7",
     "destination": "port 9c0e2b6a-2f5d-4b1b-8d5c-3e1f7a9b2c03 of openhpc",
+    "destination_of": {"workspace": "openhpc", "role": "login"},
     "destination_address": "10.42.0.11",
     "protocol": "tcp",
     "port": 22,

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from contracts.network_policy import Counterexample
+from contracts.network_policy import Counterexample, Whose
+from network_policy.domain.confinement import told_role
 from network_policy.domain.delivery import Delivery, within
 from network_policy.domain.filters import (
     Box,
@@ -156,8 +157,10 @@ class Examiner:
                 whose = _relation(source, target)
                 return Counterexample(
                     source=_title(source, sender),
+                    source_of=_whose(source),
                     source_address=example_address(heard.addresses, ethertype),
                     destination=_title(target, receiver),
+                    destination_of=_whose(target),
                     destination_address=example_address(sent.addresses, ethertype),
                     protocol=show_kind(kind),
                     port=port_of(kind),
@@ -194,8 +197,10 @@ class Examiner:
                     outwards = direction == "egress"
                     found[(*_name(party), direction, "outside", ethertype)] = Counterexample(
                         source=_title(party, port) if outwards else "outside",
+                        source_of=_whose(party) if outwards else None,
                         source_address=here if outwards else there,
                         destination="outside" if outwards else _title(party, port),
+                        destination_of=None if outwards else _whose(party),
                         destination_address=there if outwards else here,
                         protocol=show_kind(kind),
                         port=port_of(kind),
@@ -211,6 +216,10 @@ def _name(party: Party) -> tuple[str, str]:
 def _title(party: Party, port: Port) -> str:
     owner = party.claim.workspace if party.claim else f"project {port.project_id or 'none'}"
     return f"port {port.id} of {owner}" + (f", role {party.role}" if party.role else "")
+
+
+def _whose(party: Party) -> Whose | None:
+    return Whose(workspace=party.claim.workspace, role=told_role(party.role)) if party.claim else None
 
 
 def _relation(source: Party, target: Party) -> str:

@@ -1,11 +1,10 @@
 """What a picture shows, out of network-policy's answer: workspaces with the ways between them, or one with its flows."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from contracts.network_policy import Counterexample, IsolationShown, WorkspaceIsolation
+from contracts.network_policy import Counterexample, IsolationShown, Whose, WorkspaceIsolation
 
 OUTSIDE = "outside"
 OTHERS = "other projects"
@@ -15,9 +14,6 @@ Verdict = Literal["isolated", "violated", "unknown"]
 
 MARKS: dict[str, str] = {"isolated": "✓", "violated": "✕", "unknown": "?"}
 """A verdict is told by a mark and a word, never by its colour alone."""
-
-_TITLE = re.compile(r"^port \S+ of (?P<owner>[a-z][a-z0-9-]*|project \S+)(, role (?P<role>[a-z][a-z0-9-]*))?$")
-"""How network-policy names an end of a counterexample."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +79,7 @@ def estate(answer: IsolationShown) -> Estate:
         if one.to_outside:
             ways.setdefault((one.workspace, OUTSIDE, True), []).append(one.to_outside)
         for packet in one.counterexamples:
-            source, target = _owner(packet.source), _owner(packet.destination)
+            source, target = _owners(packet)
             words = ways.setdefault((source, target, False), [])
             if (said := say_kind(packet)) not in words:
                 words.append(said)
@@ -107,7 +103,8 @@ def enclave(one: WorkspaceIsolation, names: Mapping[str, str]) -> Enclave:
             words.append(said)
         roles |= dict.fromkeys(end for end in ends if end.startswith("role:"))
     for packet in one.counterexamples:
-        source, target = (_violating(end, one.workspace) for end in (packet.source, packet.destination))
+        whose = packet.source_of, packet.destination_of
+        source, target = (_violating(*end, one.workspace) for end in zip(_owners(packet), whose, strict=True))
         words = found.setdefault((source, target, False), [])
         if (said := say_kind(packet)) not in words:
             words.append(said)
@@ -158,21 +155,22 @@ def _order(way: Way) -> tuple[str, str, bool]:
     return (way.source, way.target, way.declared)
 
 
-def _owner(title: str) -> str:
-    """The workspace that an end of a counterexample belongs to, or what stands for everybody else."""
-    if title == OUTSIDE:
-        return OUTSIDE
-    if (match := _TITLE.match(title)) is None or match["owner"].startswith("project "):
-        return OTHERS
-    return match["owner"]
+def _owners(packet: Counterexample) -> tuple[str, str]:
+    """The workspaces that its ends belong to, or what stands for everybody else."""
+    return (
+        packet.source_of.workspace if packet.source_of else _nobodys(packet.source),
+        packet.destination_of.workspace if packet.destination_of else _nobodys(packet.destination),
+    )
 
 
-def _violating(title: str, workspace: str) -> str:
-    owner = _owner(title)
-    match = _TITLE.match(title)
-    if owner == workspace and match is not None:
-        return role_end(match["role"] or WITHOUT_ROLE)
-    return owner if owner in (OUTSIDE, OTHERS) else f"workspace {owner}"
+def _nobodys(title: str) -> str:
+    return OUTSIDE if title == OUTSIDE else OTHERS
+
+
+def _violating(owner: str, whose: Whose | None, workspace: str) -> str:
+    if whose is None:
+        return owner
+    return role_end(whose.role or WITHOUT_ROLE) if owner == workspace else f"workspace {owner}"
 
 
 def _end(end: str, names: Mapping[str, str]) -> str:
