@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from network_policy.domain.compile import Policy
+from network_policy.domain.confinement import QUARANTINE
+from network_policy.domain.names import group_name
 from network_policy.domain.plan import AddRules, CreateGroup, RemoveGroup, RemoveRule, Step, enclose, plan
 from network_policy.domain.rule import Remote, RemoteKind, Rule
 from network_policy.domain.world import Group, GroupRule
@@ -158,3 +160,10 @@ def test_from_anywhere_the_plan_arrives_and_never_opens_more_than_was_or_is_decl
             assert {each.rule for each in rules} <= before[role] | declared[role]
     assert enclosed() == ()
     assert {role: {each.rule for each in rules} for role, rules in start.items()} == declared
+
+
+def test_quarantines_group_that_nobody_recorded_goes_when_there_is_no_quarantine() -> None:
+    left = fresh_group("login")
+    left = Group("q", group_name("openhpc", QUARANTINE), "p", left.rules)
+    removed = [RemoveRule("", rule.group_id, rule.id, rule.rule) for rule in left.rules]
+    assert actual([*HERE.groups, left]) == (*removed, RemoveGroup(QUARANTINE, "q"))

@@ -167,10 +167,13 @@ async def test_address_pairs_are_emptied_and_subports_go_with_their_trunk_c4(sta
 
     def carry(c: Any) -> str:
         sub = c.network.create_port(network_id=stage.network, project_id=stage.project, name="sub")
+        node = c.network.get_port(ports["login-0"])
+        c.network.update_port(node, device_id="")  # the parent of a trunk must be free when that is made
         trunk = c.network.create_trunk(
             port_id=ports["login-0"], project_id=stage.project,
             sub_ports=[{"port_id": sub.id, "segmentation_type": "vlan", "segmentation_id": 100}],
         )  # fmt: skip
+        c.network.update_port(node.id, device_id=f"server-of-{node.name}")
         c.network.update_port(sub.id, allowed_address_pairs=[{"ip_address": "10.9.9.0/24"}])
         return f"{sub.id} {trunk.id}"
 

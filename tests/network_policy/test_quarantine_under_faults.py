@@ -21,6 +21,7 @@ from tests.network_policy.stage import Stage
 from twin.testing import RunningTwin
 
 NEVER = 3600.0
+SLOW_SECONDS = 2.5
 STEPS = {
     "evidence": ("GET", "floatingips"),
     "group": ("POST", "security-groups$"),
@@ -60,10 +61,20 @@ class Mortal:
         await self._process.wait()
 
     async def kill_during(self, step: str) -> None:
-        """Wait for the step's call, which the cloud is slow to answer, and kill."""
+        """Wait for the step's call, which the cloud is slow to answer, and kill; back when the cloud is done with it.
+
+        A call that outlives its caller is found by its marker once it is done; until then nobody can see it.
+        """
         method, path = STEPS[step]
         await asyncio.to_thread(self._twin.clear_faults)
-        rule = {"kind": "slow", "service": "neutron", "method": method, "path": path, "seconds": 4.0, "count": 1}
+        rule = {
+            "kind": "slow",
+            "service": "neutron",
+            "method": method,
+            "path": path,
+            "seconds": SLOW_SECONDS,
+            "count": 1,
+        }
         (made,) = await asyncio.to_thread(self._twin.faults, rule)
         async with asyncio.timeout(40):
             while True:
@@ -72,6 +83,7 @@ class Mortal:
                     break
                 await asyncio.sleep(0.05)
         await self.kill()
+        await asyncio.sleep(SLOW_SECONDS)
         await asyncio.to_thread(self._twin.clear_faults)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from network_policy.domain.compile import Policy
+from network_policy.domain.confinement import QUARANTINE
 from network_policy.domain.intervals import Intervals, contains, union
 from network_policy.domain.names import DEFAULT_GROUP, group_name, role_of_group
 from network_policy.domain.rule import Remote, RemoteKind, Rule
@@ -139,6 +140,7 @@ def enclose(
 ) -> Enclosure:
     """Sort the project's groups: recorded ids decide; a group of the right name is adopted where none is recorded.
 
+    So is quarantine's when there is no quarantine, as whoever made it may have died before it was recorded.
     An address group is ours by its project and name: whatever it holds is made what it should hold.
     """
     own = sorted((group for group in groups if group.project_id == project_id), key=lambda group: group.id)
@@ -152,6 +154,9 @@ def enclose(
     retired = {
         role: by_id[group_id] for role, group_id in recorded.items() if role not in policy.roles and group_id in by_id
     }
+    left = next((group for group in own if group.name == group_name(policy.workspace, QUARANTINE)), None)
+    if left is not None and QUARANTINE not in {*policy.roles, *recorded}:
+        retired[QUARANTINE] = left
     default = next((group for group in own if group.name == DEFAULT_GROUP), None)
     kept = {group.id for group in (*managed.values(), *retired.values())} | ({default.id} if default else set())
     standing: dict[str, AddressGroup] = {}
