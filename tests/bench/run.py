@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: ingest and latency, ours and others', in one run; see README beside it."""
+"""`python -m tests.bench`: ingest and latency, ours and others', in one run."""
 
 import argparse
 import asyncio
