@@ -74,10 +74,6 @@ class RemoteIndex:
         """The groups with rules that name this group."""
         return self._groups.get(group_id, ())
 
-    def naming_address_group(self, address_group_id: str) -> Iterable[str]:
-        """The groups with rules that name this address group."""
-        return self._address_groups.get(address_group_id, ())
-
     def address_groups(self) -> Iterable[tuple[str, Iterable[str]]]:
         """Each address group that a rule names, and the groups of those rules."""
         return self._address_groups.items()

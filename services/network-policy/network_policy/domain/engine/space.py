@@ -1,6 +1,6 @@
 """One workspace in the engine: what it declares in a form that rules are looked up in, and what is not as declared."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from network_policy.domain.filters import Claim
@@ -8,7 +8,6 @@ from network_policy.domain.rule import RemoteKind, Rule
 from network_policy.domain.world import GroupRule
 
 _BY_GROUP, _BY_ROLE, _BY_ADDRESS_GROUP = RemoteKind.GROUP, RemoteKind.ROLE, RemoteKind.ADDRESS_GROUP
-_BY_PREFIX = RemoteKind.PREFIX
 """Looked up once: a rule is read some hundred thousand times in a proof of everything."""
 Key = tuple[str, str, int | None, int | None, int | None, str]
 """A rule by its fields, the far end as one text: two rules with the same key permit the same."""
@@ -62,25 +61,6 @@ class Space:
     def is_clean(self) -> bool:
         """Whether each port does what its role declares, word for word."""
         return not self.odd_ports and not self.odd_rules
-
-    def undeclared(self, rules: Iterable[GroupRule], role: str) -> list[GroupRule]:
-        """Those of the rules that the role does not declare word for word."""
-        declared, roles = self.declared.get(role, frozenset()), self.roles_of_groups
-        found = []
-        for each in rules:
-            rule = each.rule
-            remote = rule.remote
-            far = remote.value
-            # `key_of`, written out for the two kinds that nearly all far ends are of
-            if remote.kind is _BY_GROUP:
-                far = roles.get(far) or _GROUP + far
-            elif remote.kind is not _BY_PREFIX:
-                if key_of(rule, roles) not in declared:
-                    found.append(each)
-                continue
-            if (rule.direction, rule.ethertype, rule.protocol, rule.low, rule.high, far) not in declared:
-                found.append(each)
-        return found
 
     def is_declared(self, rule: Rule, role: str) -> bool:
         """Whether a rule of the role permits just that."""

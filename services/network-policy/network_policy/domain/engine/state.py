@@ -114,7 +114,7 @@ class State:
             uses.update((group_id, role or "") for group_id in port.group_ids)
         for group_id, role in uses:
             group = filters.groups.get(group_id)
-            for each in space.undeclared(group.rules, role) if group else ():
+            for each in group.rules if group else ():
                 space.note(group_id, role, each)
         self._mark(space, None)
 
