@@ -48,11 +48,29 @@ class Universe:
         self.asked: dict[tuple[str, str, IPv4Address, int, int], bool] = {}
         self.groups = {group.id: group for group in world.groups}
         self.networks = {network.id: network for network in world.networks}
+        self.wires: dict[str, set[str]] = {}
+        self.segments: dict[str, set[str]] = {}
 
     # -- where packets can travel
 
+    def wire(self, network_id: str) -> set[str]:
+        """The networks that frames get to from one."""
+        if network_id not in self.wires:
+            found, more = {network_id}, {network_id}
+            while more:
+                wires = {each for one in found if one in self.networks for each in self.networks[one].wires}
+                more = {each.id for each in self.world.networks if wires.intersection(each.wires)} - found
+                found |= more
+            self.wires[network_id] = found
+        return self.wires[network_id]
+
     def segment(self, network_id: str) -> set[str]:
-        found, growing = {network_id}, True
+        if network_id not in self.segments:
+            self.segments[network_id] = self._segment(network_id)
+        return self.segments[network_id]
+
+    def _segment(self, network_id: str) -> set[str]:
+        found, growing = self.wire(network_id), True
         while growing:
             growing = False
             for router in self.world.routers:
@@ -61,6 +79,7 @@ class Universe:
                     for port in self.world.ports
                     if port.device_owner == "network:router_interface" and port.device_id == router.id
                 }
+                joined = {each for one in joined for each in self.wire(one)}
                 if joined & found and not joined <= found:
                     found |= joined
                     growing = True
@@ -68,7 +87,7 @@ class Universe:
 
     def exposed(self, network_id: str) -> bool:
         segment = self.segment(network_id)
-        if any(self.networks[each].external for each in segment):
+        if any(self.is_open(each) for each in segment):
             return True
         return any(
             router.external_network_id
@@ -76,8 +95,11 @@ class Universe:
             for router in self.world.routers
         )
 
+    def is_open(self, network_id: str) -> bool:
+        return self.networks[network_id].external or self.networks[network_id].physical_network != ""
+
     def local(self, network_id: str, address: IPv4Address) -> bool:
-        if self.networks[network_id].external:
+        if any(self.is_open(each) for each in self.wire(network_id)):
             return False
         segment = self.segment(network_id)
         return holds(address, [subnet.cidr for subnet in self.world.subnets if subnet.network_id in segment])
@@ -89,7 +111,7 @@ class Universe:
         last = {
             ip_network(subnet.cidr).broadcast_address
             for subnet in self.world.subnets
-            if subnet.network_id == network_id
+            if subnet.network_id in self.wire(network_id)
         }
         return address in last or holds(address, ("224.0.0.0/4", "255.255.255.255/32"))
 
@@ -198,7 +220,7 @@ class Universe:
 
     def arrives(self, sender: Port, receiver: Port, destination: IPv4Address) -> bool:
         own, floating = self.own(receiver, destination), self.floating(receiver, destination)
-        if sender.network_id == receiver.network_id:
+        if receiver.network_id in self.wire(sender.network_id):
             return own or floating or self.to_all(receiver.network_id, destination)
         if receiver.network_id in self.segment(sender.network_id):
             return floating or (own and not self.never_routed(destination))
@@ -217,7 +239,10 @@ class Universe:
             if one and not (
                 self.fixed(receiver, packet.destination)
                 or self.floating(receiver, packet.destination)
-                or (sender.network_id == receiver.network_id and self.to_all(receiver.network_id, packet.destination))
+                or (
+                    receiver.network_id in self.wire(sender.network_id)
+                    and self.to_all(receiver.network_id, packet.destination)
+                )
             ):
                 return False
             if other and not (self.fixed(sender, packet.source) or self.translated(sender, packet.source)):

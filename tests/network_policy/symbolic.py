@@ -55,13 +55,14 @@ class Formula:
         return z3.Or(self.floating(port, address), among(address, outer))
 
     def local(self, network_id: str, address: z3.BitVecRef) -> z3.BoolRef:
-        if self.walk.networks[network_id].external:
+        if any(self.walk.is_open(each) for each in self.walk.wire(network_id)):
             return z3.BoolVal(False)
         segment = self.walk.segment(network_id)
         return among(address, (subnet.cidr for subnet in self.world.subnets if subnet.network_id in segment))
 
     def to_all(self, network_id: str, address: z3.BitVecRef) -> z3.BoolRef:
-        cidrs = [ip_network(subnet.cidr) for subnet in self.world.subnets if subnet.network_id == network_id]
+        wire = self.walk.wire(network_id)
+        cidrs = [ip_network(subnet.cidr) for subnet in self.world.subnets if subnet.network_id in wire]
         last = [str(IPv4Address(int(cidr.broadcast_address))) for cidr in cidrs if isinstance(cidr, IPv4Network)]
         return among(address, (*last, "224.0.0.0/4", "255.255.255.255/32"))
 
@@ -111,7 +112,8 @@ class Formula:
         walk, network_id = self.walk, receiver.network_id
         own, floating = self.own(receiver, DESTINATION), self.floating(receiver, DESTINATION)
         routed = z3.Not(among(DESTINATION, NEVER_ROUTED))
-        if sender.network_id == network_id:
+        is_near = network_id in walk.wire(sender.network_id)
+        if is_near:
             arrives = z3.Or(own, floating, self.to_all(network_id, DESTINATION))
         elif network_id in walk.segment(sender.network_id):
             arrives = z3.Or(floating, z3.And(own, routed))
@@ -127,7 +129,7 @@ class Formula:
             declared = [z3.BoolVal(False)]
         if one:
             true_ends = [among(DESTINATION, receiver.addresses), floating]
-            if sender.network_id == network_id:
+            if is_near:
                 true_ends.append(self.to_all(network_id, DESTINATION))
             declared.append(z3.Or(true_ends))
         if other:

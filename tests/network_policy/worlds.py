@@ -25,6 +25,9 @@ ADDRESSES = ["10.42.0.10", "10.42.0.11", "10.42.0.12", "10.42.0.90", "10.43.0.10
              "172.24.0.9", "172.24.0.50", "172.24.0.77", "169.254.169.254", "255.255.255.255", "10.42.0.255",
              "10.43.0.255", "10.42.0.1", "10.43.0.1", "224.0.0.5"]  # fmt: skip
 GROUPS = ("p1-login", "p1-compute", "p1-default", "p2-login", "p2-compute", "p3-group")
+NETWORKS = ("p1-net", "p2-net", "ext")
+WIRES = (("geneve  5",), ("vlan physnet1 100",), ("geneve  5", "vlan physnet1 100"))
+"""What networks may lie on: two of them meet on the first or the second, three may by the one that lies on both."""
 PORTS = tuple(port.id for port in (*ONE.ports, *TWO.ports, STRANGER))
 remotes = st.one_of(
     st.sampled_from([Remote(RemoteKind.GROUP, each) for each in (*GROUPS, "unseen")]),
@@ -73,11 +76,19 @@ def worlds(draw: st.DrawFn) -> World:
     if draw(st.booleans()):
         routers = tuple(replace(each, external_network_id=None) for each in routers[:1]) + routers[1:]
     floating = draw(st.lists(st.sampled_from(PORTS), max_size=1))
+    wires: dict[str, tuple[str, ...]] = draw(
+        st.dictionaries(st.sampled_from(NETWORKS), st.sampled_from(WIRES), max_size=2)
+    )
+    physical: set[str] = draw(st.sets(st.sampled_from(NETWORKS[:2]), max_size=1))
     return replace(
         world,
         groups=tuple(groups.values()),
         ports=tuple(replace(port, **changes.get(port.id, {})) for port in world.ports),
         routers=routers,
+        networks=tuple(
+            replace(each, wires=wires.get(each.id, ()), physical_network="physnet1" if each.id in physical else "")
+            for each in world.networks
+        ),
         floating_ips=tuple(FloatingIp(f"f-{port}", "p1", "172.24.0.50", port) for port in floating),
         address_groups=(AddressGroup("ag", "p1", draw(st.sampled_from([(), ("203.0.113.0/28",), ("8.0.0.0/8",)]))),),
     )

@@ -1,6 +1,6 @@
 """Neutron's JSON as values of the domain; whatever a release or driver leaves out has its safest reading."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from network_policy.domain.rule import read_rule
@@ -80,14 +80,27 @@ def port(body: Body) -> Port:
 
 
 def network(body: Body) -> Network:
+    segments = tuple(_segments(body))
     return Network(
         id=str(body["id"]),
         name=str(body.get("name") or ""),
         project_id=_project(body),
         external=bool(body.get("router:external")),
         shared=bool(body.get("shared")),
-        physical_network=str(body.get("provider:physical_network") or ""),
+        physical_network=next((name for _, name, _ in segments if name), ""),
+        wires=tuple(sorted(" ".join(each) for each in segments if each[1] or each[2])),
     )
+
+
+def _segments(body: Body) -> Iterator[tuple[str, str, str]]:
+    """Type, physical network and id of each segment; one network may have several (the multi-provider extension)."""
+    for each in body.get("segments") or (body,):
+        number = each.get("provider:segmentation_id")
+        yield (
+            str(each.get("provider:network_type") or ""),
+            str(each.get("provider:physical_network") or ""),
+            "" if number is None else str(number),
+        )
 
 
 def subnet(body: Body) -> Subnet:

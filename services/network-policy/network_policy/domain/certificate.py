@@ -14,6 +14,7 @@ ASSUMPTIONS = (
     "ARP, neighbour discovery and multicast listener reports pass whatever the groups say",
     "outside hosts do not send with source addresses of networks behind a router",
     "Neutron's own DHCP, metadata and router ports open no connections to nodes",
+    "networks meet without a router only where Neutron tells the same segment of both",
 )
 ASSUMED_OF_STATELESS = "stateless groups permit a reply only where a rule permits it"
 ASSUMED_ON_HARDWARE = "the fabric enforces the groups of bare-metal and direct ports"

@@ -32,7 +32,7 @@ class Delivery:
         near = self.topology
         if near.segment(sender.network_id) == near.segment(receiver.network_id):
             own = own_addresses(receiver, ethertype)
-            if sender.network_id == receiver.network_id:
+            if near.share_wire(sender.network_id, receiver.network_id):
                 if not own:
                     return EMPTY
                 return union(own, near.floating(receiver, ethertype), near.heard_by_all(receiver.network_id, ethertype))

@@ -103,7 +103,7 @@ class Examiner:
         into = self.filters.actual(target.first, "ingress", ethertype)
         # Beside the ports' own addresses: those that stand for them elsewhere, and those that all on a network hear.
         elsewhere = union(*(near.floating(port, ethertype) for port in target.ports))
-        if source.first.network_id == target.first.network_id:
+        if near.share_wire(source.first.network_id, target.first.network_id):
             elsewhere = union(elsewhere, near.heard_by_all(target.first.network_id, ethertype))
         destinations = union(elsewhere, *(own_addresses(port, ethertype) for port in target.ports))
         sent = traffic_between(out, destinations)
@@ -138,7 +138,7 @@ class Examiner:
         if not (source.claim and target.claim and source.claim is not target.claim):
             true_sources = union(_fixed(sender, ethertype), self.topology.translated(sender, ethertype))
             true_destinations = union(_fixed(receiver, ethertype), self.topology.floating(receiver, ethertype))
-            if sender.network_id == receiver.network_id:
+            if self.topology.share_wire(sender.network_id, receiver.network_id):
                 to_all = self.topology.heard_by_all(receiver.network_id, ethertype)
                 true_destinations = union(true_destinations, to_all)
             # What a workspace declares holds for the other end's true addresses; a stranger is held to nothing.
@@ -165,9 +165,17 @@ class Examiner:
                     protocol=show_kind(kind),
                     port=port_of(kind),
                     rule_ids=tuple(dict.fromkeys((sent.source_id, heard.source_id))),
-                    why=f"{describe(kind)} may pass {whose}, and no flow declares it",
+                    why=f"{describe(kind)} may pass {whose}{self._by_wire(sender, receiver)}, and no flow declares it",
                 )
         return None
+
+    def _by_wire(self, sender: Port, receiver: Port) -> str:
+        """Why no router stands between two networks."""
+        if sender.network_id == receiver.network_id:
+            return ""
+        if not self.topology.share_wire(sender.network_id, receiver.network_id):
+            return ""
+        return ", by the wire that both networks lie on"
 
     def _declared(self, party: Party, direction: str, ethertype: Ethertype) -> Iterable[Box]:
         if party.claim is None:

@@ -23,11 +23,37 @@ def never_routed(ethertype: Ethertype) -> Intervals:
     return union(*(addresses_of(prefix, ethertype) for prefix in _NEVER_ROUTED[ethertype]))
 
 
+def is_open(network: Network) -> bool:
+    """Whether others than its ports may be on it: it is external, or lies on the provider's own wires."""
+    return network.external or bool(network.physical_network)
+
+
+def wires_of(networks: Iterable[Network]) -> dict[str, str]:
+    """Of each network that has a segment in common with another one, the network that stands for their wire."""
+    first: dict[str, str] = {}
+    wires: dict[str, str] = {}
+    for network in networks:
+        for name in network.wires:
+            known = first.setdefault(name, network.id)
+            if known != network.id:
+                one, other = wires.setdefault(known, known), wires.setdefault(network.id, network.id)
+                wires.update((each, other) for each, wire in tuple(wires.items()) if wire == one)
+    return wires
+
+
 @dataclass
 class Topology:
-    """Networks in one segment reach each other through routers; an exposed segment also has a way out."""
+    """Networks in one segment reach each other through routers; an exposed segment also has a way out.
+
+    Networks that lie on one wire are one network but for their names: whoever is on it hears all that is on it, and may
+    send to any address there, whatever prefix its subnet has.
+    """
 
     world: World
+    _wire: dict[str, str] = field(init=False)
+    """Of networks that share a wire: the one that stands for all that are on it. Mostly there are none."""
+    _open_wires: frozenset[str] = field(init=False)
+    """Those that others than the networks' ports may be on."""
     _segment: dict[str, str] = field(init=False)
     _exposed: set[str] = field(init=False)
     _networks: dict[str, Network] = field(init=False)
@@ -41,7 +67,13 @@ class Topology:
 
     def __post_init__(self) -> None:
         self._networks = {network.id: network for network in self.world.networks}
+        self._wire = wires_of(self.world.networks)
+        self._open_wires = frozenset(
+            self._wire[network.id] for network in self.world.networks if network.id in self._wire and is_open(network)
+        )
         self._segment = {network.id: network.id for network in self.world.networks}
+        for network_id, wire in self._wire.items():
+            self._join(network_id, wire)
         routers = self._routers = {router.id: router for router in self.world.routers}
         attached: dict[str, list[str]] = {}
         for port in self.world.ports:
@@ -50,9 +82,7 @@ class Topology:
         for network_ids in attached.values():
             for network_id in network_ids[1:]:
                 self._join(network_ids[0], network_id)
-        self._exposed = {
-            self.segment(network.id) for network in self.world.networks if network.external or network.physical_network
-        }
+        self._exposed = {self.segment(network.id) for network in self.world.networks if is_open(network)}
         self._gateways = {}
         for router_id, network_ids in attached.items():
             if routers[router_id].external_network_id:
@@ -64,7 +94,7 @@ class Topology:
             self._prefixes.setdefault(self.segment(subnet.network_id), []).append(subnet.cidr)
         self._cidrs = {}
         for subnet in self.world.subnets:
-            self._cidrs.setdefault(subnet.network_id, []).append(subnet.cidr)
+            self._cidrs.setdefault(self.wire(subnet.network_id), []).append(subnet.cidr)
         self._floating = {}
         for floating in self.world.floating_ips:
             if floating.port_id:
@@ -74,10 +104,18 @@ class Topology:
         self._segment[self.segment(left)] = self.segment(right)
 
     def segment(self, network_id: str) -> str:
-        """The network that stands for all those it is joined with by routers."""
+        """The network that stands for all those it is joined with by routers or by a wire."""
         while (parent := self._segment.setdefault(network_id, network_id)) != network_id:
             network_id = parent
         return network_id
+
+    def wire(self, network_id: str) -> str:
+        """The network that stands for all that lie on its wire."""
+        return self._wire.get(network_id, network_id)
+
+    def share_wire(self, one: str, other: str) -> bool:
+        """Whether frames pass between two networks, or they are one."""
+        return one == other or (bool(self._wire) and self.wire(one) == self.wire(other))
 
     def is_exposed(self, network_id: str) -> bool:
         """Whether packets may come from or go to outside; a network that can't be seen may have a way out."""
@@ -89,7 +127,7 @@ class Topology:
         None on a network that lies on the provider's own wires: others may be on the same prefix there.
         """
         network = self._networks.get(network_id)
-        if network is None or network.external or network.physical_network:
+        if network is None or is_open(network) or self.wire(network_id) in self._open_wires:
             return ()
         key = (self.segment(network_id), ethertype)
         if key not in self._local:
@@ -97,8 +135,9 @@ class Topology:
         return self._local[key]
 
     def heard_by_all(self, network_id: str, ethertype: Ethertype) -> Intervals:
-        """The broadcast and multicast addresses that reach every port of a network."""
-        own = (int(ip_network(cidr).broadcast_address) for cidr in self._cidrs.get(network_id, ()) if ":" not in cidr)
+        """The broadcast and multicast addresses that reach every port of a network, and of those on its wire."""
+        cidrs = self._cidrs.get(self.wire(network_id), ())
+        own = (int(ip_network(cidr).broadcast_address) for cidr in cidrs if ":" not in cidr)
         if ethertype == "IPv6":
             return _addresses(("ff00::/8",), ethertype)
         return union(

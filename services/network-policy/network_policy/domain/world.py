@@ -71,6 +71,9 @@ class Network:
     shared: bool = False
     physical_network: str = ""
     """The provider's network that it lies on; empty for an overlay."""
+    wires: tuple[str, ...] = ()
+    """Its segments, as `vlan physnet1 100`; networks with one in common meet there without a router. Neutron gives each
+    segment to one network, and tells them to administrators only."""
 
 
 @dataclass(frozen=True, slots=True)

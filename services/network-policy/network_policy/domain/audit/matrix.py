@@ -11,7 +11,7 @@ from network_policy.domain.filters import Filters, own_addresses, traffic_betwee
 from network_policy.domain.intervals import EMPTY, Intervals, contains, intersect, normalise, union
 from network_policy.domain.reachability import Reachability
 from network_policy.domain.rule import ETHERTYPES, WHOLE, Direction, Ethertype
-from network_policy.domain.topology import Topology
+from network_policy.domain.topology import Topology, is_open
 from network_policy.domain.world import Port, World
 
 OUTSIDE = "*outside*"
@@ -73,7 +73,7 @@ def end_name(inventory: Inventory, project_id: str) -> str:
 
 def public_networks(world: World) -> frozenset[str]:
     """Networks whose addresses are known outside: external ones, and those on the provider's own wires."""
-    return frozenset(network.id for network in world.networks if network.external or network.physical_network)
+    return frozenset(network.id for network in world.networks if is_open(network))
 
 
 def is_public_port(topology: Topology, port: Port, public: frozenset[str]) -> bool:
@@ -211,7 +211,7 @@ class MatrixMaker:
         """No more than this passes between any two ports of the classes."""
         sources, destinations = self._addresses(source, ethertype)[0], self._addresses(target, ethertype)[1]
         is_filtered = self.filters.is_filtered(source.first)
-        if source.first.network_id == target.first.network_id:
+        if self.topology.share_wire(source.first.network_id, target.first.network_id):
             destinations = union(destinations, self.topology.heard_by_all(target.first.network_id, ethertype))
         sent = traffic_between(self.filters.actual(source.first, "egress", ethertype), destinations)
         if not sent:

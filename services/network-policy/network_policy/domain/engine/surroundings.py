@@ -27,7 +27,8 @@ class Surroundings:
         """Ports that may send from, or be reached at, more than their own addresses, or that nothing filters."""
         self.wide: set[str] = set()
         """Of those, the ones that no list of single addresses tells of."""
-        self.on_network: dict[str, dict[str, None]] = {}
+        self.on_wire: dict[str, dict[str, None]] = {}
+        """Ports by the network that stands for all on their wire."""
         self.projects: dict[str, dict[str, int]] = {}
         """Of each segment: whose ports are on it, and how many."""
         self._unseen: dict[tuple[Direction, Ethertype], frozenset[str]] = {}
@@ -96,7 +97,7 @@ class Surroundings:
             self._singles[kind].pop(port_id, None)
         self.odd.discard(port_id)
         self.wide.discard(port_id)
-        self.on_network.get(port.network_id, {}).pop(port_id, None)
+        self.on_wire.get(self.topology.wire(port.network_id), {}).pop(port_id, None)
         there = self.projects.get(self.topology.segment(port.network_id), {})
         if there.get(port.project_id, 0) > 1:
             there[port.project_id] -= 1
@@ -116,7 +117,7 @@ class Surroundings:
                 self.odd.add(port.id)
                 if self._is_wide(port):
                     self.wide.add(port.id)
-            self.on_network.setdefault(port.network_id, {})[port.id] = None
+            self.on_wire.setdefault(self.topology.wire(port.network_id), {})[port.id] = None
             there = self.projects.setdefault(self.topology.segment(port.network_id), {})
             there[port.project_id] = there.get(port.project_id, 0) + 1
 
@@ -202,7 +203,7 @@ class Surroundings:
                 self._admit(groups, "ingress", kind, addresses)
         for network_id in networks:
             if len(self.projects.get(self.topology.segment(network_id), ())) > 1:
-                found.update(self.on_network.get(network_id, ()))
+                found.update(self.on_wire.get(self.topology.wire(network_id), ()))
         groups.difference_update(closed)
         for group_id in groups:
             found.update(self.filters.members(group_id))
@@ -241,7 +242,7 @@ class Surroundings:
         allowed = set(self.wide)
         every = tuple(ports)
         for network_id in {port.network_id for port in every}:
-            allowed.update(self.on_network.get(network_id, ()))
+            allowed.update(self.on_wire.get(self.topology.wire(network_id), ()))
         for kind in ETHERTYPES:
             sides = {way: self._named(every, way, kind) for way in DIRECTIONS}
             if meets(sides["ingress"], self.topology.all_gateways(kind)):

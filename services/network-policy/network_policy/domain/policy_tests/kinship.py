@@ -60,7 +60,7 @@ class Kinship:
     def may_pass(self, source: Kin, target: Kin, ethertype: Ethertype, traffic: Intervals) -> bool:
         """False is certain: none of these kinds of packet passes from any of the one to any of the other."""
         near, to_all = self._topology, EMPTY
-        if source.first.network_id == target.first.network_id:
+        if near.share_wire(source.first.network_id, target.first.network_id):
             to_all = near.heard_by_all(target.first.network_id, ethertype)
         elif near.segment(source.first.network_id) != near.segment(target.first.network_id) and not (
             near.is_exposed(source.first.network_id) and near.is_exposed(target.first.network_id)
@@ -104,7 +104,7 @@ class Kinship:
             [found for address in port.addresses if (found := addresses_of(address, ethertype))]
             for port in (sender, receiver)
         )
-        if sender.network_id != receiver.network_id:
+        if not near.share_wire(sender.network_id, receiver.network_id):
             destinations = [each for each in destinations if not meets(each, never_routed(ethertype))]
         out = self._filters.actual(sender, "egress", ethertype)
         into = self._filters.actual(receiver, "ingress", ethertype)
