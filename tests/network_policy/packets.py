@@ -5,7 +5,7 @@ pairs of protocol and port, and reachability is walked anew for each packet.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address, ip_network
 
 from network_policy.domain.filters import Claim
@@ -38,11 +38,20 @@ def holds(address: IPv4Address, prefixes: Iterator[str] | tuple[str, ...] | list
     return any(address in ip_network(prefix, strict=False) for prefix in prefixes)
 
 
+def whose(world: World, port: Port) -> Port:
+    """A subport is in the project of the server that the trunk belongs to."""
+    for trunk in world.trunks:
+        if port.id in trunk.subport_ids:
+            parents = [each.project_id for each in world.ports if each.id == trunk.port_id]
+            return replace(port, project_id=parents[0] if parents else trunk.project_id)
+    return port
+
+
 class Universe:
     """One world with its claims, and the addresses that matter in it."""
 
     def __init__(self, world: World, claims: list[Claim], addresses: list[str]) -> None:
-        self.world = world
+        self.world = world = replace(world, ports=tuple(whose(world, port) for port in world.ports))
         self.claims = {claim.project_id: claim for claim in claims}
         self.addresses = [IPv4Address(each) for each in addresses]
         self.asked: dict[tuple[str, str, IPv4Address, int, int], bool] = {}
@@ -183,7 +192,11 @@ class Universe:
             if rule.direction != direction:
                 continue
             if rule.remote.kind is RemoteKind.ROLE:
-                members = [p for p in self.world.ports if claim.port_roles.get(p.id) == rule.remote.value]
+                members = [
+                    p
+                    for p in self.world.ports
+                    if claim.port_roles.get(p.id) == rule.remote.value and p.project_id == claim.project_id
+                ]
                 if not any(self.fixed(member, far) for member in members):
                     continue
                 if self.matches(rule.with_remote(type(rule.remote)(RemoteKind.ANY)), far, protocol, number):

@@ -32,8 +32,8 @@ class Formula:
     """Walks of segments are taken from the universe; everything about addresses and kinds is symbolic."""
 
     def __init__(self, world: World, claims: list[Claim]) -> None:
-        self.world = world
         self.walk = Universe(world, claims, [])
+        self.world = self.walk.world
         self.claims = {claim.project_id: claim for claim in claims}
         self.groups = {group.id: group for group in world.groups}
 
@@ -100,7 +100,12 @@ class Formula:
             if rule.direction != direction:
                 continue
             if rule.remote.kind is RemoteKind.ROLE:
-                members = [each for each in self.world.ports if claim.port_roles.get(each.id) == rule.remote.value]
+                role, own = rule.remote.value, claim.project_id
+                members = [
+                    each
+                    for each in self.world.ports
+                    if claim.port_roles.get(each.id) == role and each.project_id == own
+                ]
                 anywhere = rule.with_remote(type(rule.remote)(RemoteKind.ANY))
                 there = z3.Or([among(far, member.addresses) for member in members])
                 found.append(z3.And(there, self.matches(anywhere, far)))

@@ -39,7 +39,7 @@ def move(engine: Engine, before: World, after: World, order: list[int]) -> set[s
     changed: set[str] = set()
     kept = {one.id for group in after.groups for one in group.rules}
     for kind, name in (("port", "ports"), ("group", "groups"), ("router", "routers"), ("floating-ip", "floating_ips"),
-                       ("address-group", "address_groups"), ("network", "networks"), ("subnet", "subnets")):  # fmt: skip
+                       ("address-group", "address_groups"), ("network", "networks"), ("subnet", "subnets"), ("trunk", "trunks")):  # fmt: skip
         old, new = ({each.id: each for each in getattr(world, name)} for world in (before, after))
         steps += [partial(engine.drop, kind, id_) for id_ in old.keys() - new.keys()]
         for id_, each in new.items():

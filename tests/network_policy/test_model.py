@@ -1,6 +1,7 @@
 """The model of the cloud: verdicts on what was just observed, whatever it knew before; and never on an engine that failed."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from network_policy.domain.observed import Nearby
 from network_policy.domain.proof import Prover
 from network_policy.domain.rule import RemoteKind
 from network_policy.domain.topology import ROUTER_INTERFACES
-from network_policy.domain.world import GroupRule, Port, World
+from network_policy.domain.world import Group, GroupRule, Port, World
 from network_policy.handlers.model import Model, NotListed
 from tests.network_policy.enclaves import rule, together, with_port, with_rule
 from tests.network_policy.worlds import ONE, STRANGER, TWO, worlds
@@ -25,6 +26,12 @@ CLAIMS = [ONE.claim, TWO.claim]
 CALM = replace(together(ONE.world, TWO.world), ports=(*ONE.world.ports, *TWO.world.ports, STRANGER), whole=True)
 AT = datetime(2026, 3, 3, 12, tzinfo=UTC)
 OPEN = rule(protocol="tcp", port_range_min=22, port_range_max=22, remote_ip_prefix="0.0.0.0/0")
+
+
+def named(groups: Iterable[Group], ports: Iterable[Port]) -> set[str]:
+    remotes = (each.rule.remote for group in groups for each in group.rules)
+    found = {remote.value for remote in remotes if remote.kind is RemoteKind.GROUP}
+    return found.union(*(port.group_ids for port in ports))
 
 
 def nearby(world: World, project_id: str = "p1", network_ids: tuple[str, ...] = ("p1-net",)) -> Nearby:
@@ -38,11 +45,15 @@ def nearby(world: World, project_id: str = "p1", network_ids: tuple[str, ...] = 
         for each in world.ports
         if each in mine or each.network_id in networks or own.intersection(each.group_ids)
     ]  # fmt: skip
-    named = {each.rule.remote.value for group in groups for each in group.rules
-             if each.rule.remote.kind is RemoteKind.GROUP}  # fmt: skip
-    strange = {*named, *(group_id for each in ports for group_id in each.group_ids)} - own
-    more = [each for each in world.groups if each.id in strange]
+    rows = {each.id: each for each in world.groups}
+    strange = named(groups, ports) - own
+    more = [rows[each] for each in strange if each in rows]
     ports += [each for each in world.ports if each not in ports and more and strange.intersection(each.group_ids)]
+    trunks = world.trunks if any(each.is_subport for each in ports) else ()
+    parents = {each.port_id for each in trunks}
+    ports += [each for each in world.ports if each not in ports and each.id in parents]
+    while missing := (named((*groups, *more), ports) & rows.keys()) - own - {each.id for each in more}:
+        more += [rows[each] for each in missing]
     devices = {each.device_id for each in ports if each.device_owner.startswith(ROUTER_INTERFACES)}
     seen = World(
         groups=(*groups, *more),
@@ -52,6 +63,7 @@ def nearby(world: World, project_id: str = "p1", network_ids: tuple[str, ...] = 
         routers=tuple(each for each in world.routers if each.project_id == project_id or each.id in devices),
         floating_ips=tuple(each for each in world.floating_ips if each.project_id == project_id),
         address_groups=world.address_groups,
+        trunks=trunks,
     )
     return Nearby(seen, project_id, networks)
 

@@ -29,8 +29,10 @@ def test_the_prover_says_what_trying_every_packet_says_m1(world: World) -> None:
             continue
         # Each counterexample is a packet that the second implementation, too, lets pass and finds undeclared.
         for told in (*verdict.counterexamples, *engine.verdict(workspace).counterexamples):
-            sender = next((port for port in world.ports if f"port {port.id} " in f"{told.source} "), None)
-            receiver = next((port for port in world.ports if f"port {port.id} " in f"{told.destination} "), None)
+            sender = next((port for port in universe.world.ports if f"port {port.id} " in f"{told.source} "), None)
+            receiver = next(
+                (port for port in universe.world.ports if f"port {port.id} " in f"{told.destination} "), None
+            )
             protocol = number_of(told.protocol)
             source, destination = IPv4Address(told.source_address), IPv4Address(told.destination_address)
             packet = Packet(sender, receiver, source, destination, protocol, told.port or 0)

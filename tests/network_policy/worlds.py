@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from network_policy.domain.rule import Remote, RemoteKind, Rule
-from network_policy.domain.world import AddressGroup, AddressPair, FloatingIp, GroupRule, Port, World
+from network_policy.domain.world import AddressGroup, AddressPair, FloatingIp, GroupRule, Port, Trunk, World
 from tests.network_policy.enclaves import Enclave, document, rule, together
 
 ONE = Enclave(document(), "p1", sizes={"login": 1, "compute": 2})
@@ -79,12 +79,15 @@ def worlds(draw: st.DrawFn) -> World:
     wires: dict[str, tuple[str, ...]] = draw(
         st.dictionaries(st.sampled_from(NETWORKS), st.sampled_from(WIRES), max_size=2)
     )
+    trunks = draw(st.lists(st.builds(Trunk, st.just("trunk"), st.sampled_from(["p1", "p2", "p3"]), st.sampled_from(PORTS),
+                                     st.sampled_from(PORTS).map(lambda each: (each,))), max_size=1))  # fmt: skip
     physical: set[str] = draw(st.sets(st.sampled_from(NETWORKS[:2]), max_size=1))
     return replace(
         world,
         groups=tuple(groups.values()),
         ports=tuple(replace(port, **changes.get(port.id, {})) for port in world.ports),
         routers=routers,
+        trunks=tuple(each for each in trunks if each.port_id not in each.subport_ids),
         networks=tuple(
             replace(each, wires=wires.get(each.id, ()), physical_network="physnet1" if each.id in physical else "")
             for each in world.networks

@@ -120,6 +120,7 @@ def _world(bodies: Mapping[Part, tuple[Body, ...]], *, is_whole: bool) -> World:
         floating_ips=tuple(reading.floating_ip(body) for body in bodies[Part.FLOATING_IPS]),
         address_groups=tuple(reading.address_group(body) for body in bodies[Part.ADDRESS_GROUPS]),
         sharings=tuple(reading.sharing(body) for body in bodies[Part.SHARINGS]),
+        trunks=tuple(reading.trunk(body) for body in bodies[Part.TRUNKS]),
         whole=is_whole,
     )
 

@@ -4,13 +4,10 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from openstack.connection import Connection
-from openstack.exceptions import NotFoundException
-
 from network_policy.cloud import reading
 from network_policy.cloud.changing import send
-from network_policy.cloud.listing import everything
-from network_policy.domain.custody import Custody, CustodyFloatingIp, CustodyPort, Trunk
+from network_policy.cloud.listing import everything, trunks
+from network_policy.domain.custody import Custody, CustodyFloatingIp, CustodyPort, CustodyTrunk
 from shared.cloud import Cloud
 from shared.errors import Invalid, NotFound
 
@@ -31,16 +28,8 @@ def _floating_ip(body: Body) -> CustodyFloatingIp:
     )
 
 
-def _trunk(body: Body) -> Trunk:
-    subports = frozenset(str(each["port_id"]) for each in body.get("sub_ports") or ())
-    return Trunk(str(body["id"]), str(body["port_id"]), subports, dict(body))
-
-
-def _trunks(connection: Connection, project_id: str) -> tuple[Trunk, ...]:
-    try:
-        return everything(connection, "/trunks", "trunks", _trunk, project_id=project_id)
-    except NotFoundException:
-        return ()  # a cloud without the trunk extension has none
+def _trunk(body: Body) -> CustodyTrunk:
+    return CustodyTrunk(reading.trunk(body), dict(body))
 
 
 class CustodyCloud:
@@ -51,19 +40,19 @@ class CustodyCloud:
 
     async def custody(self, project_id: str) -> Custody:
         """The project's ports, floating IPs and trunks, with subports of whatever project."""
-        ports, floating, trunks = await asyncio.gather(
+        ports, floating, carrying = await asyncio.gather(
             self._cloud.call(lambda c: everything(c, "/ports", "ports", _port, project_id=project_id)),
             self._cloud.call(
                 lambda c: everything(c, "/floatingips", "floatingips", _floating_ip, project_id=project_id)
             ),
-            self._cloud.call(lambda c: _trunks(c, project_id)),
+            self._cloud.call(lambda c: trunks(c, _trunk, project_id=project_id)),
         )
         known = {each.port.id for each in ports}
-        strange = {port_id for trunk in trunks for port_id in trunk.subport_ids} - known
+        strange = {port_id for each in carrying for port_id in each.trunk.subport_ids} - known
         more: tuple[CustodyPort, ...] = ()
         if strange:
             more = await self._cloud.call(lambda c: everything(c, "/ports", "ports", _port, id=strange))
-        return Custody(tuple(sorted((*ports, *more), key=lambda each: each.port.id)), floating, trunks)
+        return Custody(tuple(sorted((*ports, *more), key=lambda each: each.port.id)), floating, carrying)
 
     async def raw_groups(self, group_ids: Iterable[str]) -> tuple[Body, ...]:
         """These groups with their rules in Neutron's own words."""

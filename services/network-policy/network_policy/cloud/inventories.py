@@ -12,7 +12,6 @@ from network_policy.domain.audit.inventory import (
     Part,
     PortFacts,
     Server,
-    Trunk,
     Volume,
 )
 from network_policy.domain.hygiene.unclear import unclear
@@ -36,7 +35,6 @@ def inventory(
         project_names={str(body["id"]): str(body.get("name") or "") for body in bodies[Part.PROJECTS]},
         port_facts={str(body["id"]): port_facts(body) for body in bodies[Part.PORTS]},
         unclear_rules={str(rule["id"]): why for rule in rules if (why := unclear(rule))},
-        trunks=tuple(trunk(body) for body in bodies[Part.TRUNKS]),
         agents=tuple(agent(body) for body in bodies[Part.AGENTS]),
         default_rules=tuple(default_rule(body) for body in bodies[Part.DEFAULT_RULES]),
         servers=tuple(server(body) for body in bodies[Part.SERVERS]),
@@ -56,15 +54,6 @@ def port_facts(body: Body) -> PortFacts:
         is_bound=str(body.get("binding:vif_type") or "") not in _UNBOUND,
         status=str(body.get("status") or ""),
         created_at=str(body.get("created_at") or ""),
-    )
-
-
-def trunk(body: Body) -> Trunk:
-    return Trunk(
-        id=str(body["id"]),
-        project_id=_project(body),
-        port_id=str(body.get("port_id") or ""),
-        subport_ids=tuple(str(each["port_id"]) for each in body.get("sub_ports") or ()),
     )
 
 

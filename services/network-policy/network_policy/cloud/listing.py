@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from openstack.connection import Connection
-from openstack.exceptions import raise_from_response
+from openstack.exceptions import NotFoundException, raise_from_response
 
 T = TypeVar("T")
 PAGE_SIZE = 1000
@@ -38,6 +38,16 @@ def everything(
         query = [*fixed, *((name, value) for value in values[start : start + MAX_FILTER_VALUES])]
         found |= {str(body["id"]): read(body) for body in _pages(connection, path, key, query)}
     return tuple(found.values())
+
+
+def trunks(
+    connection: Connection, read: Callable[[Mapping[str, Any]], T], **filters: str | Iterable[str] | None
+) -> tuple[T, ...]:
+    """All trunks that fit the filters; a cloud without the trunk extension has none."""
+    try:
+        return everything(connection, "/trunks", "trunks", read, **filters)
+    except NotFoundException:
+        return ()
 
 
 def _pages(connection: Connection, path: str, key: str, query: list[tuple[str, str]]) -> Iterable[Mapping[str, Any]]:

@@ -7,10 +7,10 @@ from typing import TypeVar
 from openstack.connection import Connection
 
 from network_policy.cloud import reading
-from network_policy.cloud.listing import everything
+from network_policy.cloud.listing import everything, trunks
 from network_policy.domain.rule import RemoteKind
 from network_policy.domain.topology import ROUTER_INTERFACES
-from network_policy.domain.world import Group, Port, World
+from network_policy.domain.world import Group, Port, Trunk, World
 from shared.cloud import Cloud
 
 T = TypeVar("T")
@@ -35,6 +35,13 @@ class ObservingCloud:
         """Those of the groups that exist, whosever they are."""
         wanted = tuple(group_ids)
         return await self._get(lambda c: everything(c, "/security-groups", "security_groups", reading.group, id=wanted))
+
+    async def port(self, port_id: str) -> Port | None:
+        """The port as it is, asked for ahead of any listing; None when it is gone."""
+        found = await self._cloud.call(
+            lambda c: everything(c, "/ports", "ports", reading.port, id=port_id), urgent=True
+        )
+        return found[0] if found else None
 
     async def ports(self, project_id: str) -> tuple[Port, ...]:
         """The project's ports."""
@@ -68,37 +75,52 @@ class ObservingCloud:
             for port in all_ports.values()
             if port.device_owner.startswith(ROUTER_INTERFACES) and port.device_id not in known_routers
         }
-        strange_groups = {
-            *(group_id for port in all_ports.values() for group_id in port.group_ids),
-            *(
-                each.rule.remote.value
-                for group in groups
-                for each in group.rules
-                if each.rule.remote.kind is RemoteKind.GROUP
-            ),
-        } - group_ids
-        more_groups, more_routers = await asyncio.gather(
+        strange_groups = _named(groups, all_ports.values()) - group_ids
+        more_groups, more_routers, carrying = await asyncio.gather(
             self.groups_of_ids(strange_groups),
             self._get(lambda c: everything(c, "/routers", "routers", reading.router, id=strange_routers)),
+            self._trunks(all_ports.values()),
         )
         if more_groups:
             more_members = await self._get(
                 lambda c: everything(c, "/ports", "ports", reading.port, security_groups=strange_groups)
             )
             all_ports |= {port.id: port for port in more_members}
+        parents = {trunk.port_id for trunk in carrying} - all_ports.keys()
+        more_ports = await self._get(lambda c: everything(c, "/ports", "ports", reading.port, id=parents))
+        all_ports |= {port.id: port for port in more_ports}
         return World(
-            groups=_sorted((*groups, *more_groups)),
+            groups=_sorted(await self._with_named((*groups, *more_groups), all_ports.values())),
             ports=_sorted(all_ports.values()),
             networks=_sorted(net),
             subnets=_sorted(subnets),
             routers=_sorted((*routers, *more_routers)),
             floating_ips=_sorted(floating),
             address_groups=_sorted(address_groups),
+            trunks=_sorted(carrying),
         )
+
+    async def _trunks(self, ports: Iterable[Port]) -> tuple[Trunk, ...]:
+        """All trunks, where one of the ports is a subport: nothing else tells whose server is behind it."""
+        if not any(port.is_subport for port in ports):
+            return ()
+        return await self._get(lambda c: trunks(c, reading.trunk))
+
+    async def _with_named(self, groups: Iterable[Group], ports: Iterable[Port]) -> tuple[Group, ...]:
+        """The groups, and those of other projects that the ports are in or that a rule names: one that can't be seen is
+        taken to permit everything."""
+        found, asked = {group.id: group for group in groups}, set[str]()
+        while missing := _named(found.values(), ports) - found.keys() - asked:
+            asked |= missing
+            found |= {group.id: group for group in await self.groups_of_ids(missing)}
+        return tuple(found.values())
 
     async def whole_world(self) -> World:
         """All projects' state. The lists are not of one instant: what changes meanwhile marks its workspace dirty."""
-        (groups, ports, networks, subnets), (routers, floating, address_groups, sharings) = await asyncio.gather(
+        (
+            (groups, ports, networks, subnets),
+            (routers, floating, address_groups, sharings, carrying),
+        ) = await asyncio.gather(
             asyncio.gather(
                 self._get(lambda c: everything(c, "/security-groups", "security_groups", reading.group)),
                 self._get(lambda c: everything(c, "/ports", "ports", reading.port)),
@@ -110,6 +132,7 @@ class ObservingCloud:
                 self._get(lambda c: everything(c, "/floatingips", "floatingips", reading.floating_ip)),
                 self._get(lambda c: everything(c, "/address-groups", "address_groups", reading.address_group)),
                 self._get(lambda c: everything(c, "/rbac-policies", "rbac_policies", reading.sharing)),
+                self._get(lambda c: trunks(c, reading.trunk)),
             ),
         )
         return World(
@@ -121,8 +144,16 @@ class ObservingCloud:
             floating_ips=_sorted(floating),
             address_groups=_sorted(address_groups),
             sharings=_sorted(sharings),
+            trunks=_sorted(carrying),
             whole=True,
         )
+
+
+def _named(groups: Iterable[Group], ports: Iterable[Port]) -> set[str]:
+    """The groups that the ports are in, and those that a rule of the groups names."""
+    rules = (each.rule.remote for group in groups for each in group.rules)
+    named = {remote.value for remote in rules if remote.kind is RemoteKind.GROUP}
+    return named.union(*(port.group_ids for port in ports))
 
 
 def networks_of(network_ids: Iterable[str], ports: Iterable[Port]) -> frozenset[str]:

@@ -15,6 +15,7 @@ from network_policy.domain.world import (
     Router,
     Sharing,
     Subnet,
+    Trunk,
 )
 
 Body = Mapping[str, Any]
@@ -134,6 +135,15 @@ def address_group(body: Body) -> AddressGroup:
         project_id=_project(body),
         prefixes=tuple(str(each) for each in body.get("addresses") or ()),
         name=str(body.get("name") or ""),
+    )
+
+
+def trunk(body: Body) -> Trunk:
+    return Trunk(
+        id=str(body["id"]),
+        project_id=_project(body),
+        port_id=str(body.get("port_id") or ""),
+        subport_ids=tuple(sorted(str(each["port_id"]) for each in body.get("sub_ports") or ())),
     )
 
 

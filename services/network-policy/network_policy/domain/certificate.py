@@ -18,6 +18,10 @@ ASSUMPTIONS = (
 )
 ASSUMED_OF_STATELESS = "stateless groups permit a reply only where a rule permits it"
 ASSUMED_ON_HARDWARE = "the fabric enforces the groups of bare-metal and direct ports"
+ASSUMED_OF_SEVERAL_NETWORKS = (
+    "what servers on several networks, trunks' subports included, pass on from one to another is theirs to answer for: "
+    "each packet was judged as their own"
+)
 ASSUMED_NEARBY = "other projects were looked at by the last full scan"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from network_policy.domain.compile import Policy
 from network_policy.domain.confinement import Scope
 from network_policy.domain.drift import Nodes, declared_role_of, is_node_port
-from network_policy.domain.world import Port
+from network_policy.domain.world import Port, Trunk
 
 FILTERED_VNIC_TYPES = ("normal", "vhost-user", "vdpa")
 """Kinds of port whose packets pass where groups are enforced; a direct or bare-metal port is cut only by being down."""
@@ -41,12 +41,10 @@ class CustodyFloatingIp:
 
 
 @dataclass(frozen=True, slots=True)
-class Trunk:
-    """A port that carries others; whoever has the parent reaches the subports' networks."""
+class CustodyTrunk:
+    """A trunk as it stands."""
 
-    id: str
-    port_id: str
-    subport_ids: frozenset[str]
+    trunk: Trunk
     body: Mapping[str, Any]
 
 
@@ -56,7 +54,7 @@ class Custody:
 
     ports: tuple[CustodyPort, ...]
     floating_ips: tuple[CustodyFloatingIp, ...]
-    trunks: tuple[Trunk, ...]
+    trunks: tuple[CustodyTrunk, ...]
 
     def covered(self, scope: Scope, policy: Policy, nodes: Nodes, recorded: frozenset[str]) -> tuple[CustodyPort, ...]:
         """The ports that the quarantine is about: by its scope, as recorded, and what they carry."""
@@ -69,9 +67,9 @@ class Custody:
                 and scope.covers(each.port, declared_role_of(policy, each.port, nodes))
             )
         }
-        for trunk in self.trunks:
-            if trunk.port_id in mine:
-                mine |= trunk.subport_ids
+        for each in self.trunks:
+            if each.trunk.port_id in mine:
+                mine.update(each.trunk.subport_ids)
         return tuple(each for each in self.ports if each.port.id in mine)
 
     def floating_on(self, port_ids: frozenset[str]) -> tuple[CustodyFloatingIp, ...]:
@@ -109,7 +107,7 @@ def evidence(
         **heading,
         "ports": [dict(each.body) for each in covered],
         "floating_ips": [dict(each.body) for each in custody.floating_on(port_ids)],
-        "trunks": [dict(each.body) for each in custody.trunks if each.port_id in port_ids],
+        "trunks": [dict(each.body) for each in custody.trunks if each.trunk.port_id in port_ids],
         "groups": [dict(each) for each in groups],
         "changes": [dict(each) for each in changes],
         "left_out": [],

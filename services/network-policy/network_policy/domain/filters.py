@@ -184,6 +184,7 @@ class Filters:
                 addresses_of(address, ethertype)
                 for port_id, recorded in claim.port_roles.items()
                 if recorded == role and (port := self._ports.get(port_id)) is not None
+                if port.project_id == claim.project_id
                 for address in port.addresses
             )
         )

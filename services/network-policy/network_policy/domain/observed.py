@@ -14,7 +14,7 @@ from network_policy.domain.world import Group, GroupRule, Port, World
 
 _KINDS = {
     "groups": "group", "ports": "port", "address_groups": "address-group", "networks": "network", "subnets": "subnet",
-    "routers": "router", "floating_ips": "floating-ip", "sharings": "sharing",
+    "routers": "router", "floating_ips": "floating-ip", "sharings": "sharing", "trunks": "trunk",
 }  # fmt: skip
 """The engine's names for what a world has."""
 Changes = dict[tuple[str, str], Any]
@@ -108,9 +108,10 @@ class Observed:
         world, project_id, networks = nearby.world, nearby.project_id, nearby.network_ids
         listed = {name: {each.id for each in getattr(world, name)} for name in _KINDS}
         changes: Changes = {}
+        lists_trunks = any(port.is_subport for port in world.ports)
         for name, known in self._values.items():
             for id_, each in known.items():
-                if id_ in listed[name] or name == "sharings":
+                if id_ in listed[name]:
                     continue
                 if name == "ports":
                     is_gone = each.project_id == project_id or each.network_id in networks
@@ -120,8 +121,10 @@ class Observed:
                     is_gone = each.network_id in networks
                 elif name == "address_groups":
                     is_gone = True  # all of them are listed
+                elif name == "trunks":
+                    is_gone = lists_trunks or not listed["ports"].isdisjoint(each.subport_ids)
                 else:
-                    is_gone = each.project_id == project_id
+                    is_gone = name != "sharings" and each.project_id == project_id
                 if is_gone:
                     changes[name, id_] = None
         # A port of somebody else's that was in a group of the project would have been listed for it.

@@ -165,17 +165,21 @@ class Examiner:
                     protocol=show_kind(kind),
                     port=port_of(kind),
                     rule_ids=tuple(dict.fromkeys((sent.source_id, heard.source_id))),
-                    why=f"{describe(kind)} may pass {whose}{self._by_wire(sender, receiver)}, and no flow declares it",
+                    why=f"{describe(kind)} may pass {whose}{self._how(sender, receiver)}, and no flow declares it",
                 )
         return None
 
-    def _by_wire(self, sender: Port, receiver: Port) -> str:
-        """Why no router stands between two networks."""
-        if sender.network_id == receiver.network_id:
-            return ""
-        if not self.topology.share_wire(sender.network_id, receiver.network_id):
-            return ""
-        return ", by the wire that both networks lie on"
+    def _how(self, sender: Port, receiver: Port) -> str:
+        """What few would look for: a wire without a router, a server with a leg on another network."""
+        near = self.topology
+        is_by_wire = sender.network_id != receiver.network_id and near.share_wire(
+            sender.network_id, receiver.network_id
+        )
+        said = ", by the wire that both networks lie on" if is_by_wire else ""
+        for port in (sender, receiver):
+            if port.id in near.parents:
+                said += f", port {port.id} being a subport of {near.parents[port.id]}"
+        return said
 
     def _declared(self, party: Party, direction: str, ethertype: Ethertype) -> Iterable[Box]:
         if party.claim is None:

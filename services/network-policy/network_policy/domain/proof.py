@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from contracts.network_policy import Counterexample
 from network_policy.domain.certificate import (
     ASSUMED_NEARBY,
+    ASSUMED_OF_SEVERAL_NETWORKS,
     ASSUMED_OF_STATELESS,
     ASSUMED_ON_HARDWARE,
     ASSUMPTIONS,
@@ -20,6 +21,7 @@ from network_policy.domain.filters import Claim, Filters
 from network_policy.domain.pairs import Examiner, Found, Party, parties_of
 from network_policy.domain.rule import ETHERTYPES
 from network_policy.domain.topology import Topology
+from network_policy.domain.trunks import as_carried
 from network_policy.domain.world import Group, Port, World
 
 
@@ -37,8 +39,13 @@ class Verdict:
         return not self.counterexamples
 
 
-def assumptions_of(ports: Iterable[Port], groups: Mapping[str, Group], *, is_whole: bool) -> tuple[str, ...]:
-    """What a verdict about these ports rests on beside what was observed; `groups` are all that can be seen, by id."""
+def assumptions_of(
+    ports: Iterable[Port], groups: Mapping[str, Group], parents: Mapping[str, str], *, is_whole: bool
+) -> tuple[str, ...]:
+    """What a verdict about these ports rests on beside what was observed.
+
+    `groups` are all that can be seen, by id; `parents` the trunks' parents, by subport.
+    """
     assumptions: tuple[str, ...] = ASSUMPTIONS
     every = tuple(ports)
     used = {group_id for port in every for group_id in port.group_ids}
@@ -46,7 +53,21 @@ def assumptions_of(ports: Iterable[Port], groups: Mapping[str, Group], *, is_who
         assumptions += (ASSUMED_OF_STATELESS,)
     if any(port.vnic_type != "normal" for port in every):
         assumptions += (ASSUMED_ON_HARDWARE,)
+    if _are_on_several_networks(every, parents):
+        assumptions += (ASSUMED_OF_SEVERAL_NETWORKS,)
     return assumptions if is_whole else (*assumptions, ASSUMED_NEARBY)
+
+
+def _are_on_several_networks(ports: Iterable[Port], parents: Mapping[str, str]) -> bool:
+    """Whether one server has ports on more than one network."""
+    known = {port.id: port for port in ports}
+    networks: dict[str, str] = {}
+    for port in known.values():
+        parent = known.get(parents.get(port.id, ""), port)
+        server = parent.device_id or parents.get(port.id, port.id)
+        if networks.setdefault(server, port.network_id) != port.network_id:
+            return True
+    return False
 
 
 class Prover:
@@ -55,9 +76,10 @@ class Prover:
     def __init__(self, world: World, claims: Sequence[Claim]) -> None:
         self.world = world
         self.claims = {claim.project_id: claim for claim in claims}
-        self.filters = Filters(world)
-        self.topology = Topology(world)
-        self.parties: tuple[Party, ...] = tuple(parties_of(world.ports, self.claims, self.filters, self.topology))
+        carried = as_carried(world)
+        self.filters = Filters(carried)
+        self.topology = Topology(carried)
+        self.parties: tuple[Party, ...] = tuple(parties_of(carried.ports, self.claims, self.filters, self.topology))
         self.digest = digest_of(world, claims)
 
     def prove(self, workspace: str) -> Verdict:
@@ -73,5 +95,6 @@ class Prover:
                         if source is not target or len(party.ports) > 1:
                             examiner.between(found, source, target, ethertype)
         ports = (port for party in own for port in party.ports)
-        assumptions = assumptions_of(ports, self.filters.groups, is_whole=self.world.whole)
+        parents = self.topology.parents
+        assumptions = assumptions_of(ports, self.filters.groups, parents, is_whole=self.world.whole)
         return Verdict(workspace, tuple(found.values()), self.digest, assumptions)

@@ -50,6 +50,8 @@ class Topology:
     """
 
     world: World
+    parents: dict[str, str] = field(init=False)
+    """Of each subport: its trunk's parent."""
     _wire: dict[str, str] = field(init=False)
     """Of networks that share a wire: the one that stands for all that are on it. Mostly there are none."""
     _open_wires: frozenset[str] = field(init=False)
@@ -67,6 +69,7 @@ class Topology:
 
     def __post_init__(self) -> None:
         self._networks = {network.id: network for network in self.world.networks}
+        self.parents = {each: trunk.port_id for trunk in self.world.trunks for each in trunk.subport_ids}
         self._wire = wires_of(self.world.networks)
         self._open_wires = frozenset(
             self._wire[network.id] for network in self.world.networks if network.id in self._wire and is_open(network)

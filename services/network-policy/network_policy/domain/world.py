@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from network_policy.domain.rule import Rule
 
+SUBPORT_OWNER = "trunk:subport"
 TRUSTED_OWNER = "network:"
 """Neutron filters no port whose device owner begins so (neutron_lib.plugins.utils, `is_port_trusted`)."""
 
@@ -60,6 +61,11 @@ class Port:
     def is_trusted(self) -> bool:
         """Whether Neutron leaves it unfiltered because of who it says it belongs to."""
         return self.device_owner.startswith(TRUSTED_OWNER)
+
+    @property
+    def is_subport(self) -> bool:
+        """Whether it says that a trunk carries it; only the list of trunks tells which."""
+        return self.device_owner == SUBPORT_OWNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,17 @@ class Sharing:
 
 
 @dataclass(frozen=True, slots=True)
+class Trunk:
+    """A port that carries others: whoever has the parent is on the subports' networks too."""
+
+    id: str
+    project_id: str
+    port_id: str
+    subport_ids: tuple[str, ...] = ()
+    """Sorted."""
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """Everything that was observed at one time."""
 
@@ -132,5 +149,6 @@ class World:
     floating_ips: tuple[FloatingIp, ...] = ()
     address_groups: tuple[AddressGroup, ...] = ()
     sharings: tuple[Sharing, ...] = ()
+    trunks: tuple[Trunk, ...] = ()
     whole: bool = False
     """Whether all projects were listed; else only what one workspace's ports can meet directly."""

@@ -47,14 +47,6 @@ class PortFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Trunk:
-    id: str
-    project_id: str
-    port_id: str
-    subport_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Agent:
     """One of Neutron's agents; `is_hybrid`: its Open vSwitch filters with iptables."""
 
@@ -127,7 +119,6 @@ class Inventory:
     port_facts: Mapping[str, PortFacts] = field(default_factory=dict)
     unclear_rules: Mapping[str, str] = field(default_factory=dict)
     """Why a rule can't be taken at its word, by id."""
-    trunks: tuple[Trunk, ...] = ()
     agents: tuple[Agent, ...] = ()
     default_rules: tuple[DefaultRule, ...] = ()
     servers: tuple[Server, ...] = ()

@@ -11,6 +11,7 @@ from network_policy.domain.intervals import EMPTY, Intervals, normalise, subtrac
 from network_policy.domain.reachability import Reachability
 from network_policy.domain.rule import ETHERTYPES, Ethertype
 from network_policy.domain.topology import Topology
+from network_policy.domain.trunks import as_carried
 from network_policy.domain.world import Group, Network, Port, Subnet
 
 
@@ -58,7 +59,9 @@ class Subject:
 
     @cached_property
     def matrix(self) -> Matrix:
-        return MatrixMaker(self.inventory.world, self.tenant_ports, self.reachability).matrix()
+        world = as_carried(self.inventory.world)
+        ports = [port for port in world.ports if not self.topology.is_infrastructure(port)]
+        return MatrixMaker(world, ports, self.reachability).matrix()
 
     @cached_property
     def _public_networks(self) -> frozenset[str]:

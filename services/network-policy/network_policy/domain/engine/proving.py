@@ -18,10 +18,11 @@ from network_policy.domain.world import (
     Router,
     Sharing,
     Subnet,
+    Trunk,
     World,
 )
 
-Resource = Port | GroupRule | Group | AddressGroup | Network | Subnet | Router | FloatingIp | Sharing
+Resource = Port | GroupRule | Group | AddressGroup | Network | Subnet | Router | FloatingIp | Sharing | Trunk
 _KINDS = {
     "groups": "group", "ports": "port", "address_groups": "address-group",
     **{name: kind for kind, name in STILL.values()},
@@ -61,7 +62,8 @@ class Engine(State):
         space = self._spaces[workspace]
         found = () if space.holds else tuple(self._judging.counterexamples(space).values())
         groups = self._near.filters.groups
-        assumed = assumptions_of(self._judging.own_ports(space), groups, is_whole=self._whole)
+        parents = self._near.topology.parents
+        assumed = assumptions_of(self._judging.own_ports(space), groups, parents, is_whole=self._whole)
         return Verdict(workspace, found, self.digest, assumed)
 
     @property
@@ -77,7 +79,8 @@ class Engine(State):
             self._put_rule(resource)
         elif isinstance(resource, Port):
             self._digest.put("port", resource.id, resource)
-            self._put_port(resource.id, resource)
+            self._put_port(resource.id, self._as_carried(resource))
+            self._follow_parent(resource.id, resource.project_id)
         elif isinstance(resource, Group):
             self._digest.put("group", resource.id, resource)
             self._put_group(resource.id, resource)
@@ -98,7 +101,9 @@ class Engine(State):
             return
         self._digest.drop(kind, id_)
         if kind == "port":
+            self._told.pop(id_, None)
             self._put_port(id_, None)
+            self._follow_parent(id_, None)
         elif kind == "group":
             self._put_group(id_, None)
         elif kind == "address-group":
@@ -217,6 +222,14 @@ class Engine(State):
             self._mark(own, None if own.partners or own.meets_strangers or shares else {port_id} if port else set())
         else:
             self._touch_far(ends)
+
+    def _follow_parent(self, port_id: str, project_id: str | None) -> None:
+        """A trunk's parent that came, went or is another's takes its subports with it."""
+        trunk = self._parents.get(port_id)
+        if trunk is not None and any(
+            self._servers_projects[each] != (project_id or trunk.project_id) for each in trunk.subport_ids
+        ):
+            self._build(self.world())
 
     def _has_company(self, port: Port | None, known: Port | None) -> bool:
         """Whether its groups were looked over for its role: a group with no port in it is not."""

@@ -11,7 +11,8 @@ from network_policy.domain.engine.space import Space
 from network_policy.domain.engine.surroundings import Surroundings
 from network_policy.domain.filters import Claim
 from network_policy.domain.rule import ETHERTYPES, addresses_of
-from network_policy.domain.world import FloatingIp, Network, Port, Router, Sharing, Subnet, World
+from network_policy.domain.trunks import as_carried, port_of_server, servers_projects
+from network_policy.domain.world import FloatingIp, Network, Port, Router, Sharing, Subnet, Trunk, World
 
 STILL: dict[type, tuple[str, str]] = {
     Network: ("network", "networks"),
@@ -19,6 +20,7 @@ STILL: dict[type, tuple[str, str]] = {
     Router: ("router", "routers"),
     FloatingIp: ("floating-ip", "floating_ips"),
     Sharing: ("sharing", "sharings"),
+    Trunk: ("trunk", "trunks"),
 }
 """What seldom changes: the kind by which it is dropped, and its place in a world."""
 _ID_OF = attrgetter("id")
@@ -39,7 +41,7 @@ class State:
         still: dict[str, Any] = {name: tuple(each.values()) for name, each in self._still.items()}
         return World(
             groups=tuple(filters.groups.values()),
-            ports=tuple(filters.ports.values()),
+            ports=tuple(self._told.get(port_id, port) for port_id, port in filters.ports.items()),
             address_groups=tuple(filters.address_groups.values()),
             whole=self._whole,
             **still,
@@ -48,6 +50,13 @@ class State:
     def _build(self, world: World) -> None:
         """All indices anew, as when networks, routers, floating IPs or claims changed."""
         self._still = {name: {each.id: each for each in getattr(world, name)} for _, name in STILL.values()}
+        ports = {port.id: port for port in world.ports} if world.trunks else {}
+        self._servers_projects = servers_projects(world.trunks, ports)
+        """Of each subport."""
+        self._parents = {trunk.port_id: trunk for trunk in world.trunks}
+        self._told = {each: ports[each] for each in self._servers_projects if each in ports}
+        """Subports as Neutron tells them: what is kept beside is in the project of their server."""
+        world = as_carried(world)
         self._near = Surroundings(world)
         self._rules: dict[str, str] = {}
         for group in world.groups:
@@ -67,6 +76,13 @@ class State:
         for space in self._spaces.values():
             self._look_over(space)
         self._changed.update(self._spaces)
+
+    def _as_carried(self, port: Port) -> Port:
+        """The port as it is judged."""
+        if port.id not in self._servers_projects:
+            return port
+        self._told[port.id] = port
+        return port_of_server(port, self._servers_projects)
 
     def _settle_in(self, claim: Claim, known: Space | None) -> Space:
         """A space for the claim, in the place of the one that is known."""

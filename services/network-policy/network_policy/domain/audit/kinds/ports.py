@@ -188,7 +188,7 @@ def port_direct(subject: Subject) -> Iterator[Found]:
 )
 def trunk(subject: Subject) -> Iterator[Found]:
     """By trunk; low where a subport is another project's or lies on a network of another one."""
-    for one in subject.inventory.trunks:
+    for one in subject.inventory.world.trunks:
         subports = [subject.ports[each] for each in one.subport_ids if each in subject.ports]
         networks = [subject.networks[port.network_id] for port in subports if port.network_id in subject.networks]
         strange = [network.name for network in networks if network.project_id not in (one.project_id, "")]
