@@ -15,7 +15,7 @@ from bootstrap.leases import BrokerLease, DatabaseLease
 from shared.clock import SystemClock
 from shared.db import close, open_pool
 from shared.migrate import migrate
-from tests.bench import ceilometer, commands, drift, isolation
+from tests.bench import ceilometer, commands, drift, image, isolation
 from tests.bench.publishing import fill, prepare
 
 ROOT = Path(__file__).parents[2]
@@ -23,12 +23,16 @@ RESULT = ROOT / ".run" / "bench.json"
 OURS = "tresor.security-monitor.notifications"
 OSLO = "notifications.info"
 SERVICE = "security-monitor"
+OTHERS = frozenset({"aio-pika", "aio-pika-copy", "oslo-batch"})
 
 
 def run_consumer(name: str, amqp: str, dsn: str, count: int, *during: str) -> dict[str, Any]:
     """One consumer's figures; `during` are the arguments of a publisher that runs beside it."""
-    command = [sys.executable, "-m", "tests.bench.consumers", name, amqp, dsn, str(count)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as consumer:
+    ours = name not in OTHERS
+    as_in_the_image = ["tests.bench.image"] if ours else []
+    command = [sys.executable, "-m", *as_in_the_image, "tests.bench.consumers", name, amqp, dsn, str(count)]
+    environment = image.environment() if ours else None
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as consumer:
         assert consumer.stdout is not None
         if during:
             consumer.stdout.readline()  # it says that it consumes

@@ -20,7 +20,8 @@ from shared.telemetry import logger
 Sink = Callable[[list[Raw]], Awaitable[None]]
 """Makes a batch durable, or raises: then the same batch comes again. Broken messages are its to put into quarantine."""
 
-PREFETCH = 1500
+PREFETCH = 2500
+"""Messages that the broker sends ahead of their acknowledgement; each takes some 5 kB while it waits."""
 _FIRST_RETRY_SECONDS = 0.2
 _LONGEST_RETRY_SECONDS = 10.0
 _SETTLED_SECONDS = 30.0

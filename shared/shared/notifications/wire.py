@@ -14,7 +14,8 @@ from shared.notifications.frames import MAX_FRAME_BYTES, Control, FrameParser, P
 from shared.notifications.raw import Raw
 
 CONSUMER_CHANNEL = 1
-_READ_BYTES = 512 * 1024
+_READ_BYTES = 64 * 1024
+"""What is asked for at once: Python sets all of it aside before it knows how little came."""
 _ANSWER_SECONDS = 20.0
 _PROBE_CHANNEL = 2
 
