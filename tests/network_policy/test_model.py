@@ -63,6 +63,7 @@ def nearby(world: World, project_id: str = "p1", network_ids: tuple[str, ...] = 
         routers=tuple(each for each in world.routers if each.project_id == project_id or each.id in devices),
         floating_ips=tuple(each for each in world.floating_ips if each.project_id == project_id),
         address_groups=world.address_groups,
+        sharings=tuple(each for each in world.sharings if each.object_id in {*networks, *own}),
         trunks=trunks,
     )
     return Nearby(seen, project_id, networks)

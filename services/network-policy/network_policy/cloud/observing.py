@@ -53,7 +53,7 @@ class ObservingCloud:
         """What the workspace's ports can meet directly: on its networks, in its groups, through its routers."""
         networks = networks_of(network_ids, ports)
         group_ids = {group.id for group in groups}
-        (there, members, net, subnets), (routers, floating, address_groups) = await asyncio.gather(
+        (there, members, net, subnets), (routers, floating, address_groups, sharings) = await asyncio.gather(
             asyncio.gather(
                 self._get(lambda c: everything(c, "/ports", "ports", reading.port, network_id=networks)),
                 self._get(lambda c: everything(c, "/ports", "ports", reading.port, security_groups=group_ids)),
@@ -66,6 +66,11 @@ class ObservingCloud:
                     lambda c: everything(c, "/floatingips", "floatingips", reading.floating_ip, project_id=project_id)
                 ),
                 self._get(lambda c: everything(c, "/address-groups", "address_groups", reading.address_group)),
+                self._get(
+                    lambda c: everything(
+                        c, "/rbac-policies", "rbac_policies", reading.sharing, object_id=networks | group_ids
+                    )
+                ),
             ),
         )
         all_ports = {port.id: port for port in (*there, *members, *ports)}
@@ -97,6 +102,7 @@ class ObservingCloud:
             routers=_sorted((*routers, *more_routers)),
             floating_ips=_sorted(floating),
             address_groups=_sorted(address_groups),
+            sharings=_sorted(sharings),
             trunks=_sorted(carrying),
         )
 

@@ -105,28 +105,14 @@ class Observed:
 
     def _gone(self, nearby: Nearby) -> Changes:
         """What the listing would have had in it, and did not."""
-        world, project_id, networks = nearby.world, nearby.project_id, nearby.network_ids
+        world, project_id = nearby.world, nearby.project_id
         listed = {name: {each.id for each in getattr(world, name)} for name in _KINDS}
         changes: Changes = {}
-        lists_trunks = any(port.is_subport for port in world.ports)
         for name, known in self._values.items():
-            for id_, each in known.items():
-                if id_ in listed[name]:
-                    continue
-                if name == "ports":
-                    is_gone = each.project_id == project_id or each.network_id in networks
-                elif name == "networks":
-                    is_gone = id_ in networks
-                elif name == "subnets":
-                    is_gone = each.network_id in networks
-                elif name == "address_groups":
-                    is_gone = True  # all of them are listed
-                elif name == "trunks":
-                    is_gone = lists_trunks or not listed["ports"].isdisjoint(each.subport_ids)
-                else:
-                    is_gone = name != "sharings" and each.project_id == project_id
-                if is_gone:
-                    changes[name, id_] = None
+            gone = (
+                id_ for id_ in known if id_ not in listed[name] and _would_be_listed(name, known[id_], nearby, listed)
+            )
+            changes |= {(name, id_): None for id_ in gone}
         # A port of somebody else's that was in a group of the project would have been listed for it.
         own = frozenset(each.id for each in world.groups if each.project_id == project_id)
         for id_, port in self._values["ports"].items():
@@ -163,4 +149,23 @@ class Observed:
             return (known is None) is not (resource is None)
         if name == "ports":
             return any(each and each.device_owner.startswith(ROUTER_INTERFACES) for each in (known, resource))
-        return name != "address_groups"
+        return name not in ("address_groups", "sharings")
+
+
+def _would_be_listed(name: str, each: Any, nearby: Nearby, listed: Mapping[str, set[str]]) -> bool:
+    """Whether a listing of the surroundings has this in it, if it is there."""
+    networks = nearby.network_ids
+    if name == "ports":
+        return each.project_id == nearby.project_id or each.network_id in networks
+    if name == "networks":
+        return each.id in networks
+    if name == "subnets":
+        return each.network_id in networks
+    if name == "address_groups":
+        return True
+    if name == "trunks":  # all of them, where there is a subport
+        return any(port.is_subport for port in nearby.world.ports) or not listed["ports"].isdisjoint(each.subport_ids)
+    if name == "sharings":
+        own = (group.id for group in nearby.world.groups if group.project_id == nearby.project_id)
+        return each.object_id in networks or each.object_id in own
+    return bool(each.project_id == nearby.project_id)

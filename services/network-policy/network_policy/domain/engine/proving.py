@@ -92,7 +92,8 @@ class Engine(State):
             kind, name = STILL[type(resource)]
             self._digest.put(kind, resource.id, resource)
             self._still[name][resource.id] = resource
-            self._build(self.world())
+            if not isinstance(resource, Sharing):  # it lets nothing pass by itself: the ports that come of it do
+                self._build(self.world())
 
     def drop(self, kind: str, id_: str) -> None:
         """The resource is gone; one that is not known is none. Raises KeyError for a kind that there isn't."""
@@ -109,7 +110,7 @@ class Engine(State):
         elif kind == "address-group":
             self._near.filters.drop_address_group(id_)
             self._mark_all()
-        elif self._still[dict(STILL.values())[kind]].pop(id_, None) is not None:
+        elif self._still[dict(STILL.values())[kind]].pop(id_, None) is not None and kind != "sharing":
             self._build(self.world())
 
     def put_claim(self, claim: Claim) -> None:
