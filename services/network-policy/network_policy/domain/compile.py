@@ -7,6 +7,7 @@ IPv6 prefix.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import ip_network
 from typing import Literal
 
@@ -42,7 +43,7 @@ class Uncompilable(Exception):
     """The document asks for what no rule may permit; documents are checked before, so this stops a stale one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """The declared rules of each role, far ends by role: whole before any group exists."""
 
@@ -54,6 +55,11 @@ class Policy:
     """The roles whose groups track no connections."""
     far_ends: Literal["group", "address-group"] = "group"
     """What stands for a role at the far end of a rule: its group, or an address group with its nodes' addresses."""
+
+    @cached_property
+    def texts(self) -> Mapping[str, frozenset[tuple[str, str]]]:
+        """Of each role: its rules as their two texts, made once for as long as the document stands."""
+        return {role: frozenset((rule.packets, rule.side) for rule in rules) for role, rules in self.roles.items()}
 
     @property
     def rule_count(self) -> int:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_pton
+from sys import intern
 from typing import Literal
 
 from network_policy.domain.intervals import Intervals
@@ -49,19 +50,44 @@ class RemoteKind(StrEnum):
     ADDRESS_GROUP = "address-group"
 
 
+class _Named:
+    """What a far end is called, beside its fields: no part of its value."""
+
+    __slots__ = ("name",)
+    name: str
+
+
 @dataclass(frozen=True, order=True, slots=True)
-class Remote:
+class Remote(_Named):
     """The far end: a prefix, a role's or another group's members, an address group, or anything."""
 
     kind: RemoteKind
     value: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.kind} {self.value}")
+
 
 ANYWHERE = Remote(RemoteKind.ANY)
 
 
+class _Told:
+    """A rule in two texts, made once: whoever compares a hundred thousand rules compares these. No part of its value."""
+
+    __slots__ = ("packets", "side")
+    packets: str
+    """Protocol and ports."""
+    side: str
+    """Direction, ethertype and far end, as `side_of` writes them."""
+
+
+def side_of(direction: Direction, ethertype: Ethertype, far_end: str) -> str:
+    """One side of a port: what goes out to, or comes in from, the far end of this name."""
+    return f"{direction} {ethertype} {far_end}"
+
+
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(_Told):
     """What one rule permits. `low` and `high` are ports, or ICMP type and code; None means any."""
 
     direction: Direction
@@ -70,6 +96,11 @@ class Rule:
     low: int | None
     high: int | None
     remote: Remote
+
+    def __post_init__(self) -> None:
+        # Rules share these texts, so they take little room and are hashed once.
+        object.__setattr__(self, "packets", intern(f"{self.protocol} {self.low} {self.high}"))
+        object.__setattr__(self, "side", intern(side_of(self.direction, self.ethertype, self.remote.name)))
 
     def key(self) -> tuple[object, ...]:
         """What rules are sorted by, so that a plan is the same each time."""

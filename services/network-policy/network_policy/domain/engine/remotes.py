@@ -1,15 +1,19 @@
 """The inverse of the rules: which groups admit an address, in either direction, without looking at any rule."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
+from operator import attrgetter
 
-from network_policy.domain.rule import Direction, Ethertype, Remote, RemoteKind
+from network_policy.domain.rule import ETHERTYPES, Direction, Ethertype, Remote, RemoteKind, Rule
+from network_policy.domain.world import Group
 
+DIRECTIONS: tuple[Direction, Direction] = ("ingress", "egress")
 Prefix = tuple[int, int]
 """How many low bits are free, and the bits above them."""
 Holders = dict[str, int]
 """Groups, with how many of their rules name the same far end."""
-_BY_GROUP, _BY_PREFIX = RemoteKind.GROUP, RemoteKind.PREFIX
+_SIDE_OF = attrgetter("rule.side")
 
 
 def prefix_of(text: str, ethertype: Ethertype) -> Prefix | None:
@@ -32,42 +36,18 @@ class RemoteIndex:
         self.ethertype = ethertype
         self._anywhere: Holders = {}
         self._prefixes: dict[int, dict[int, Holders]] = {}
-        self._texts: dict[str, Holders] = {}
-        """By how the prefix is written; what is no prefix of this ethertype admits nothing."""
         self._groups: dict[str, Holders] = {}
         self._address_groups: dict[str, Holders] = {}
 
-    def add(self, remote: Remote, group_id: str) -> None:
-        """A rule of the group names it."""
-        kind = remote.kind
-        known = self._groups if kind is _BY_GROUP else self._texts if kind is _BY_PREFIX else None
-        holders = known.get(remote.value) if known is not None else None
-        if holders is None:
-            holders = self._holders(remote)
-        holders[group_id] = holders.get(group_id, 0) + 1
-
-    def remove(self, remote: Remote, group_id: str) -> None:
-        """One rule of the group less names it."""
-        holders = self._holders(remote)
-        left = holders.get(group_id, 0) - 1
-        if left > 0:
-            holders[group_id] = left
-        else:
-            holders.pop(group_id, None)
-
-    def _holders(self, remote: Remote) -> Holders:
-        kind = remote.kind
-        if kind is RemoteKind.GROUP:
+    def holders(self, remote: Remote) -> Holders:
+        """Who names it, to be kept up to date by whoever asks; a prefix of the other ethertype admits nothing."""
+        if remote.kind is RemoteKind.GROUP:
             return self._groups.setdefault(remote.value, {})
-        if kind is RemoteKind.ADDRESS_GROUP:
+        if remote.kind is RemoteKind.ADDRESS_GROUP:
             return self._address_groups.setdefault(remote.value, {})
-        if kind is RemoteKind.PREFIX:
-            if remote.value not in self._texts:
-                prefix = prefix_of(remote.value, self.ethertype)
-                self._texts[remote.value] = (
-                    {} if prefix is None else self._prefixes.setdefault(prefix[0], {}).setdefault(prefix[1], {})
-                )
-            return self._texts[remote.value]
+        if remote.kind is RemoteKind.PREFIX:
+            prefix = prefix_of(remote.value, self.ethertype)
+            return {} if prefix is None else self._prefixes.setdefault(prefix[0], {}).setdefault(prefix[1], {})
         return self._anywhere
 
     def naming(self, group_id: str) -> Iterable[str]:
@@ -90,3 +70,55 @@ class RemoteIndex:
             holders = prefixes.get(address >> free)
             if holders:
                 found.update(holders)
+
+
+class Remotes:
+    """The indices of both directions and ethertypes, kept up to date together."""
+
+    def __init__(self) -> None:
+        self._indices = {(way, kind): RemoteIndex(way, kind) for way in DIRECTIONS for kind in ETHERTYPES}
+        self._sides: dict[str, Holders] = {}
+        """By how a rule says it, so that what is said often is looked up and not read again."""
+
+    def __getitem__(self, side: tuple[Direction, Ethertype]) -> RemoteIndex:
+        return self._indices[side]
+
+    def add(self, rule: Rule, group_id: str) -> None:
+        """The group has one more such rule."""
+        holders = self._holders(rule)
+        holders[group_id] = holders.get(group_id, 0) + 1
+
+    def remove(self, rule: Rule, group_id: str) -> None:
+        """The group has one such rule less."""
+        holders = self._holders(rule)
+        left = holders.get(group_id, 0) - 1
+        if left > 0:
+            holders[group_id] = left
+        else:
+            holders.pop(group_id, None)
+
+    def add_group(self, group: Group) -> None:
+        """The group's rules, none of which is known yet."""
+        group_id, sides = group.id, self._sides
+        for side, count in Counter(map(_SIDE_OF, group.rules)).items():
+            holders = sides.get(side)
+            if holders is None:
+                for each in group.rules:
+                    self._holders(each.rule)
+                holders = sides[side]
+            holders[group_id] = holders.get(group_id, 0) + count  # one prefix may be written in two ways
+
+    def remove_group(self, group: Group) -> None:
+        """None of the group's rules stands."""
+        for side in set(map(_SIDE_OF, group.rules)):
+            self._sides[side].pop(group.id, None)
+
+    def naming(self, group_id: str) -> set[str]:
+        """The groups with rules of any sort that name this group."""
+        return {naming for index in self._indices.values() for naming in index.naming(group_id)}
+
+    def _holders(self, rule: Rule) -> Holders:
+        found = self._sides.get(rule.side)
+        if found is None:
+            found = self._sides[rule.side] = self[rule.direction, rule.ethertype].holders(rule.remote)
+        return found

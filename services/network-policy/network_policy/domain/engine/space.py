@@ -1,31 +1,15 @@
-"""One workspace in the engine: what it declares in a form that rules are looked up in, and what is not as declared."""
+"""One workspace in the engine: which rules it declares, looked up by their texts, and what is not as declared."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
+from network_policy.domain.engine.remotes import DIRECTIONS
 from network_policy.domain.filters import Claim
-from network_policy.domain.rule import RemoteKind, Rule
-from network_policy.domain.world import GroupRule
+from network_policy.domain.rule import ETHERTYPES, Remote, RemoteKind, side_of
+from network_policy.domain.world import Group, GroupRule
 
-_BY_GROUP, _BY_ROLE, _BY_ADDRESS_GROUP = RemoteKind.GROUP, RemoteKind.ROLE, RemoteKind.ADDRESS_GROUP
-"""Looked up once: a rule is read some hundred thousand times in a proof of everything."""
-Key = tuple[str, str, int | None, int | None, int | None, str]
-"""A rule by its fields, the far end as one text: two rules with the same key permit the same."""
-_ROLE, _GROUP, _ADDRESS_GROUP = "@", "!", "#"
-"""Before the name of a role, a group or an address group; prefixes begin otherwise."""
-
-
-def key_of(rule: Rule, roles: Mapping[str, str]) -> Key:
-    """The rule's key; `roles` are the groups that stand for a role of the workspace, and nothing else."""
-    remote = rule.remote
-    kind, far = remote.kind, remote.value
-    if kind is _BY_GROUP:
-        far = roles.get(far) or _GROUP + far
-    elif kind is _BY_ROLE:
-        far = _ROLE + far
-    elif kind is _BY_ADDRESS_GROUP:
-        far = roles.get(_ADDRESS_GROUP + far) or _ADDRESS_GROUP + far
-    return (rule.direction, rule.ethertype, rule.protocol, rule.low, rule.high, far)
+_PACKETS_OF, _SIDE_OF = attrgetter("rule.packets"), attrgetter("rule.side")
 
 
 @dataclass
@@ -34,10 +18,11 @@ class Space:
 
     claim: Claim
     port_roles: dict[str, str]
-    declared: dict[str, frozenset[Key]] = field(init=False)
     ports: set[str] = field(default_factory=set)
-    roles_of_groups: dict[str, str] = field(default_factory=dict)
-    """The groups whose members are exactly ports of one role, with its key; also `#` and an address group's id."""
+    roles_of_groups: Mapping[str, str] = field(default_factory=dict)
+    """The groups whose members are exactly ports of one role."""
+    _by_role: dict[str, str] = field(default_factory=dict)
+    """The sides that rules with such groups as far ends speak of, as the document does: by role."""
     uses: dict[tuple[str, str], int] = field(default_factory=dict)
     """Group and role, and how many ports have both."""
     odd_ports: set[str] = field(default_factory=set)
@@ -46,12 +31,6 @@ class Space:
     """The other workspaces that undeclared packets are possible with."""
     meets_strangers: bool = False
     holds: bool = True
-
-    def __post_init__(self) -> None:
-        nowhere: dict[str, str] = {}
-        self.declared = {
-            role: frozenset(key_of(rule, nowhere) for rule in rules) for role, rules in self.claim.policy.roles.items()
-        }
 
     @property
     def name(self) -> str:
@@ -62,16 +41,34 @@ class Space:
         """Whether each port does what its role declares, word for word."""
         return not self.odd_ports and not self.odd_rules
 
-    def is_declared(self, rule: Rule, role: str) -> bool:
-        """Whether a rule of the role permits just that."""
-        return key_of(rule, self.roles_of_groups) in self.declared.get(role, frozenset())
+    def stand_for(self, groups: Mapping[str, str], address_groups: Mapping[str, str]) -> None:
+        """These groups, and address groups, stand for roles, and nothing else does."""
+        self.roles_of_groups = groups
+        far = {Remote(RemoteKind.GROUP, id_).name: role for id_, role in groups.items()}
+        far |= {Remote(RemoteKind.ADDRESS_GROUP, id_).name: role for id_, role in address_groups.items()}
+        self._by_role = {
+            side_of(way, kind, name): side_of(way, kind, Remote(RemoteKind.ROLE, role).name)
+            for name, role in far.items()
+            for way in DIRECTIONS
+            for kind in ETHERTYPES
+        }
 
     def note(self, group_id: str, role: str, each: GroupRule) -> bool:
         """Remember the rule if it is odd; whether it is."""
-        if self.is_declared(each.rule, role):
+        rule = each.rule
+        key = (rule.packets, self._by_role.get(rule.side, rule.side))
+        if key in self.claim.policy.texts.get(role, ()):
             return False
         self.odd_rules.setdefault((group_id, role), {})[each.id] = each
         return True
+
+    def note_group(self, group: Group, role: str) -> None:
+        """Remember which of its rules are odd."""
+        sides = [*map(_SIDE_OF, group.rules)]
+        keys = zip(map(_PACKETS_OF, group.rules), map(self._by_role.get, sides, sides), strict=True)
+        if not self.claim.policy.texts.get(role, frozenset()).issuperset(keys):
+            for each in group.rules:
+                self.note(group.id, role, each)
 
     def forget(self, group_id: str, role: str, rule_id: str) -> bool:
         """The rule is gone; whether it was odd."""

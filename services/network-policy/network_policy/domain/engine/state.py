@@ -109,8 +109,8 @@ class State:
     def _look_over(self, space: Space) -> None:
         """What of the workspace is not word for word as declared, from nothing; it is judged anew, too."""
         filters, near = self._near.filters, self._near
-        space.roles_of_groups = {
-            group_id: "@" + role
+        groups = {
+            group_id: role
             for role, group_id in space.claim.group_ids.items()
             if group_id in filters.groups
             and all(
@@ -119,8 +119,8 @@ class State:
                 for port in filters.members(group_id).values()
             )
         }  # fmt: skip
-        if space.claim.policy.far_ends == "address-group":
-            space.roles_of_groups |= self._roles_of_address_groups(space)
+        is_by_address = space.claim.policy.far_ends == "address-group"
+        space.stand_for(groups, self._roles_of_address_groups(space) if is_by_address else {})
         uses: set[tuple[str, str]] = set()
         space.odd_ports, space.odd_rules = set(), {}
         for port_id in space.ports:
@@ -130,8 +130,8 @@ class State:
             uses.update((group_id, role or "") for group_id in port.group_ids)
         for group_id, role in uses:
             group = filters.groups.get(group_id)
-            for each in group.rules if group else ():
-                space.note(group_id, role, each)
+            if group is not None:
+                space.note_group(group, role)
         self._mark(space, None)
 
     def _roles_of_address_groups(self, space: Space) -> dict[str, str]:
@@ -156,7 +156,7 @@ class State:
                     (kind, each) for text in group.prefixes for kind in ETHERTYPES for each in addresses_of(text, kind)
                 }
                 if pieces and pieces <= addresses:
-                    found["#" + group.id] = "@" + role
+                    found[group.id] = role
         return found
 
     def _mark(self, space: Space, port_ids: set[str] | None) -> None:
@@ -216,10 +216,9 @@ class State:
         for each in ends:
             for group_id in each.group_ids:
                 names |= self._users.get(group_id, set())
-                for index in self._near.remotes.values():
-                    for naming in index.naming(group_id):
-                        names |= self._users.get(naming, set())
-                        self._touch_strangers(naming)
+                for naming in self._near.remotes.naming(group_id):
+                    names |= self._users.get(naming, set())
+                    self._touch_strangers(naming)
         for name in names:
             self._look_over(self._spaces[name])
 
@@ -231,12 +230,11 @@ class State:
             and port.project_id == space.claim.project_id
             and self._near.is_plain(port)
             and space.claim.policy.far_ends == "group"
-            and all(space.roles_of_groups.get(group_id) == "@" + role for group_id in port.group_ids)
+            and all(space.roles_of_groups.get(group_id) == role for group_id in port.group_ids)
             and not any(key[0] in port.group_ids for key in space.odd_rules)
             and all(
                 naming in space.roles_of_groups
-                for index in self._near.remotes.values()
                 for group_id in port.group_ids
-                for naming in index.naming(group_id)
+                for naming in self._near.remotes.naming(group_id)
             )
         )

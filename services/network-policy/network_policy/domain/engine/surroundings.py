@@ -4,14 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from network_policy.domain.engine.addresses import books
-from network_policy.domain.engine.remotes import RemoteIndex
+from network_policy.domain.engine.remotes import DIRECTIONS, Remotes
 from network_policy.domain.filters import Filters, own_addresses
 from network_policy.domain.intervals import Intervals, meets, normalise, union
 from network_policy.domain.rule import ETHERTYPES, Direction, Ethertype, Remote, RemoteKind, Rule, addresses_of
 from network_policy.domain.topology import Topology
 from network_policy.domain.world import Group, GroupRule, Port, World
-
-DIRECTIONS: tuple[Direction, Direction] = ("ingress", "egress")
 
 
 class Surroundings:
@@ -22,7 +20,7 @@ class Surroundings:
         self.topology = Topology(world)
         self.books = books()
         self._singles: dict[Ethertype, dict[str, tuple[int, ...]]] = {"IPv4": {}, "IPv6": {}}
-        self.remotes = {(way, kind): RemoteIndex(way, kind) for way in DIRECTIONS for kind in ETHERTYPES}
+        self.remotes = Remotes()
         self.odd: set[str] = set()
         """Ports that may send from, or be reached at, more than their own addresses, or that nothing filters."""
         self.wide: set[str] = set()
@@ -33,12 +31,8 @@ class Surroundings:
         """Of each segment: whose ports are on it, and how many."""
         self._unseen: dict[tuple[Direction, Ethertype], frozenset[str]] = {}
         self._gateways: dict[tuple[str, Ethertype], Intervals] = {}
-        adding = {key: index.add for key, index in self.remotes.items()}
         for group in world.groups:
-            group_id = group.id
-            for each in group.rules:
-                rule = each.rule
-                adding[rule.direction, rule.ethertype](rule.remote, group_id)
+            self.remotes.add_group(group)
         for port in world.ports:
             self._learn(port, is_bulk=True)
 
@@ -54,29 +48,27 @@ class Surroundings:
     def drop_rule(self, group: Group, each: GroupRule) -> Group:
         """The group with one rule less."""
         made = replace(group, rules=tuple(rule for rule in group.rules if rule is not each))
-        rule = each.rule
-        self.remotes[rule.direction, rule.ethertype].remove(rule.remote, group.id)
+        self.remotes.remove(each.rule, group.id)
         self.filters.put_group(made)
         return made
 
     def put_group(self, group: Group) -> None:
         """The whole group is as given."""
         self.drop_group(group.id)
-        for each in group.rules:
-            self._index(each.rule, group.id)
+        self.remotes.add_group(group)
         self.filters.put_group(group)
         self._unseen.clear()
 
     def drop_group(self, group_id: str) -> None:
         """The group is gone."""
         known = self.filters.groups.get(group_id)
-        for each in known.rules if known else ():
-            self.remotes[each.rule.direction, each.rule.ethertype].remove(each.rule.remote, group_id)
+        if known is not None:
+            self.remotes.remove_group(known)
         self.filters.drop_group(group_id)
         self._unseen.clear()
 
     def _index(self, rule: Rule, group_id: str) -> None:
-        self.remotes[rule.direction, rule.ethertype].add(rule.remote, group_id)
+        self.remotes.add(rule, group_id)
         if rule.remote.kind is RemoteKind.GROUP and rule.remote.value not in self.filters.groups:
             self._unseen.clear()
 
