@@ -6,6 +6,7 @@ Reads are, a little: a look takes many of them, and one that failed would throw 
 
 import asyncio
 import os
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -53,6 +54,7 @@ LOGIN_AGAIN_SECONDS = 60.0
 _MIGHT_HAVE_HAPPENED = (502, 504)
 """A proxy gave up waiting: the service behind it may still do it."""
 _PAUSES_BEFORE_READING_AGAIN_SECONDS = (0.1, 0.4)
+_URL = re.compile(r"https?://\S+")
 _STUMBLED = (500, 502, 503, 504)
 
 _request = threading.local()
@@ -66,8 +68,10 @@ class _Session(keystone_session.Session):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # `requests` looks for proxies, authorities and a .netrc at each call, where there may be any.
-        self.session.trust_env = bool(getproxies()) or any(os.environ.get(name) for name in _AUTHORITIES)
+        # `requests` looks for proxies, authorities and a .netrc at each call; where there are no proxies, once is enough.
+        self.session.trust_env = bool(getproxies())
+        if self.verify is True:
+            self.verify = next((found for name in _AUTHORITIES if (found := os.environ.get(name))), True)
         for adapter in self.session.adapters.values():
             if isinstance(adapter, HTTPAdapter):
                 adapter.init_poolmanager(DEFAULT_POOLSIZE, MAX_KEPT_CONNECTIONS)
@@ -240,12 +244,14 @@ def classified(error: Exception, *, is_write: bool) -> CloudError:
     status = getattr(error, "status_code", None) or getattr(error, "http_status", None)
     request_id = str(getattr(error, "request_id", "") or "")
     named: dict[str, Any] = {"status": status, "request_id": request_id}
+    if status == 401 and not _is_refused_login(error):
+        return Transient(said, **named)  # Keystone gave the token, and gave another one since: the service is at fault
     if status in (401, 403):
-        return Conflict(said, **named, is_quota=True) if "quota" in said.lower() else Forbidden(said, **named)
+        return Conflict(said, **named, is_quota=True) if _is_of_quota(said) else Forbidden(said, **named)
     if status == 404 or isinstance(error, sdk.NotFoundException):
         return NotFound(said, **named)
     if status in (409, 412):
-        return Conflict(said, **named, is_quota="quota" in said.lower())
+        return Conflict(said, **named, is_quota=_is_of_quota(said))
     if status == 413:  # Nova and Cinder of old say over quota so
         return Conflict(said, **named, is_quota=True)
     if status in (429, 503):
@@ -257,6 +263,11 @@ def classified(error: Exception, *, is_write: bool) -> CloudError:
     if status is not None or _never_sent(error) or not is_write:
         return Transient(said, **named)
     return Unknown(said, **named)
+
+
+def _is_of_quota(said: str) -> bool:
+    """Whether a limit is reached. The address, which openstacksdk's text has in it, may speak of quotas itself."""
+    return "quota" in _URL.sub("", said).lower()
 
 
 def _is_refused_login(error: Exception) -> bool:

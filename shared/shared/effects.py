@@ -13,16 +13,24 @@ from shared.telemetry import cleaned, span
 from shared.work import Work
 
 UNSETTLED_SECONDS = 30.0
-"""How long an unanswered call may still take effect: OpenStack's own services give up on a request within it."""
+"""How long an unanswered call is waited for. What takes effect later still is for its owner to find and take away."""
+LOOK_AGAIN_SECONDS = 2.0
+"""How often it is looked for meanwhile: it is adopted as soon as it is there."""
 
 _OPEN = """
-SELECT intent_id::text, sent_at FROM intent WHERE marker = $1 AND step = $2 AND state IN ('sent', 'unknown')
+SELECT intent_id::text, coalesce(settled_at, sent_at) AS ended_at FROM intent WHERE marker = $1 AND step = $2 AND state IN ('sent', 'unknown')
 ORDER BY sent_at DESC LIMIT 1
 """
 _SEND = """
 INSERT INTO intent (intent_id, key, step, marker, request_id, fence, state, sent_at) VALUES ($1, $2, $3, $4, $5, $6, 'sent', $7)
 """
 SETTLE = "UPDATE intent SET state = $2, resource_id = $3, error = $4, settled_at = $5 WHERE intent_id = $1"
+_UNANSWERED = """
+SELECT EXISTS (
+    SELECT FROM intent
+    WHERE key = $1 AND step LIKE '%.create' AND state IN ('sent', 'unknown') AND coalesce(settled_at, sent_at) > $2
+)
+"""
 _SETTLE_OPEN = """
 UPDATE intent SET state = $3, resource_id = $4, error = $5, settled_at = $6
 WHERE marker = $1 AND step = $2 AND state IN ('sent', 'unknown')
@@ -60,7 +68,7 @@ async def make_effect(
     async with turn.transaction() as work:
         before = await work.connection.fetchrow(_OPEN, marker, step)
     if before is not None:
-        adopted = await _settle_former(turn, step, marker, before["sent_at"], find, repeatable)
+        adopted = await _settle_former(turn, step, marker, before["ended_at"], find, repeatable)
         if adopted is not None:
             return adopted
     intent_id, request_id = turn.ids.uuid(), turn.ids.request_id()
@@ -98,19 +106,29 @@ async def make_effect(
     return resource_id
 
 
+async def is_awaited(work: Work[Any], key: str) -> bool:
+    """Whether a call that creates something for the key had no answer, and may still take effect."""
+    since = work.now - timedelta(seconds=UNSETTLED_SECONDS)
+    found: bool = await work.connection.fetchval(_UNANSWERED, key, since)
+    return found
+
+
 async def _settle_former(
     turn: EffectTurn,
     step: str,
     marker: str,
-    sent_at: datetime,
+    ended_at: datetime,
     find: Callable[[], Awaitable[str | None]] | None,
     repeatable: bool,
 ) -> str | None:
-    """Find out what became of a call without an answer. Raises Unsettled while it may still take effect."""
+    """Find out what became of a call without an answer. Raises Unsettled while it may still take effect.
+
+    `ended_at`: when its caller gave it up, or sent it and died.
+    """
     found = await find() if find is not None else None
-    age = turn.now - sent_at
-    if found is None and not repeatable and age < timedelta(seconds=UNSETTLED_SECONDS):
-        raise Unsettled(marker, UNSETTLED_SECONDS - age.total_seconds())
+    left = timedelta(seconds=UNSETTLED_SECONDS) - (turn.now - ended_at)
+    if found is None and not repeatable and left > timedelta(0):
+        raise Unsettled(marker, min(LOOK_AGAIN_SECONDS, left.total_seconds()))
     async with turn.transaction() as work:
         state, said = ("done", None) if found is not None else ("failed", "nothing was found of it")
         await work.connection.execute(_SETTLE_OPEN, marker, step, state, found, said, work.now)

@@ -10,7 +10,7 @@ from openstack.connection import Connection
 
 from shared.clock import SystemClock
 from shared.cloud import Cloud
-from shared.errors import Transient, Unknown
+from shared.errors import Conflict, Transient, Unknown
 from tests.shared.clouds import written
 from twin.testing import RunningTwin, running_twin
 
@@ -76,3 +76,42 @@ async def test_a_write_is_never_asked_again(twin: RunningTwin, cloud: Cloud, kin
     with pytest.raises((Transient, Unknown)):
         await cloud.call(lambda c: c.network.create_security_group(name="g"), request_id="req-1")
     assert asked(twin, "POST") - before == 1
+
+
+async def test_a_conflict_at_an_address_that_speaks_of_quotas_is_no_exhausted_quota(
+    twin: RunningTwin, cloud: Cloud
+) -> None:
+    project = await cloud.call(lambda c: c.current_project_id)
+    for kind, is_quota in (("409", False), ("quota", True)):
+        twin.faults({"kind": kind, "count": 1, "service": "neutron", "method": "PUT", "path": "/quotas/"})
+        with pytest.raises(Conflict) as refused:
+            await cloud.call(lambda c: c.network.update_quota(str(project), ports=7), request_id="req-2")
+        assert refused.value.is_quota is is_quota
+
+
+def logins(twin: RunningTwin) -> int:
+    found = twin.requests()
+    return sum(one["service"] == "keystone" and one["path"].endswith("/auth/tokens") for one in found)
+
+
+async def test_a_token_that_ends_amid_the_work_is_renewed_once(twin: RunningTwin, cloud: Cloud) -> None:
+    """Reads and writes, unscoped and in a project; what was asked with the old token is asked once more, not failed."""
+    project = await cloud.call(lambda c: c.current_project_id)
+    await cloud.call(groups, project_id=project)
+    before = logins(twin)
+    twin.advance(2 * 86_400)
+    for each in (None, project):
+        await cloud.call(groups, project_id=each)
+        await cloud.call(lambda c: c.network.create_security_group(name="late"), request_id="req-3", project_id=each)
+    assert logins(twin) - before == 2
+    assert len(await cloud.call(lambda c: list(c.network.security_groups(name="late")))) == 2
+
+
+async def test_a_service_that_takes_no_token_is_not_asked_in_a_loop(twin: RunningTwin, cloud: Cloud) -> None:
+    """It is at fault, not the request: what was to be done is tried later."""
+    await cloud.call(groups)
+    asked_before, before = asked(twin, "GET"), logins(twin)
+    twin.faults({"kind": "401", **GROUPS})
+    with pytest.raises(Transient):
+        await cloud.call(groups)
+    assert (asked(twin, "GET") - asked_before, logins(twin) - before) == (2, 1)

@@ -148,6 +148,8 @@ def _struck(service: Service, request: Request, rule: FaultRule) -> Reply:
         error = ApiError(429, "Too many requests; try again later.", headers=retry)
     elif rule.kind == "503":
         error = ApiError(503, "The server is currently unavailable. Please try again at a later time.", headers=retry)
+    elif rule.kind == "401":
+        return service.unauthorized()
     elif rule.kind == "409":
         error = ApiError(409, "The resource was concurrently modified.")
     elif rule.kind == "quota":

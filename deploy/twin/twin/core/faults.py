@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from twin.core.errors import ApiError
 
-CallFault = Literal["500", "503", "429", "409", "slow", "lost_response", "quota"]
+CallFault = Literal["500", "503", "429", "409", "401", "slow", "lost_response", "quota"]
 NotificationFault = Literal["lost", "doubled", "reordered", "delayed"]
 
 

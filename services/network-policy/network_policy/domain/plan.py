@@ -109,6 +109,8 @@ class Enclosure:
     address_groups: Mapping[str, AddressGroup] = field(default_factory=dict)
     """Those that stand for roles, by role."""
     far_ends: Literal["group", "address-group"] = "group"
+    doubled: tuple[AddressGroup, ...] = ()
+    """Second address groups of a role: a call that made one outlived its caller."""
 
     @property
     def group_ids(self) -> dict[str, str]:
@@ -159,13 +161,16 @@ def enclose(
         retired[QUARANTINE] = left
     default = next((group for group in own if group.name == DEFAULT_GROUP), None)
     kept = {group.id for group in (*managed.values(), *retired.values())} | ({default.id} if default else set())
+    named_by_rules = {each.rule.remote.value for group in own for each in group.rules}
     standing: dict[str, AddressGroup] = {}
-    for each in sorted(address_groups, key=lambda each: each.id):
+    doubled: list[AddressGroup] = []
+    for each in sorted(address_groups, key=lambda each: (each.id not in named_by_rules, each.id)):
         named_role = role_of_group(policy.workspace, each.name)
-        if each.project_id == project_id and named_role is not None:
-            standing.setdefault(named_role, each)
+        is_ours = each.project_id == project_id and named_role is not None
+        if is_ours and standing.setdefault(str(named_role), each) is not each:
+            doubled.append(each)
     unmanaged = tuple(group for group in own if group.id not in kept)
-    return Enclosure(managed, retired, default, unmanaged, standing, policy.far_ends)
+    return Enclosure(managed, retired, default, unmanaged, standing, policy.far_ends, tuple(doubled))
 
 
 def bind(rule: Rule, far_end_ids: Mapping[str, str], far_ends: Literal["group", "address-group"] = "group") -> Rule:
@@ -241,6 +246,7 @@ def _address_steps(
         for role, there in sorted(actual.address_groups.items())
         if role not in needed
     ]
+    unused += [RemoveAddressGroup("", each.id) for each in actual.doubled]
     return stale, fresh, unused
 
 

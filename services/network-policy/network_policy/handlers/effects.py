@@ -23,7 +23,7 @@ from network_policy.domain.plan import (
 from network_policy.domain.sight import Sight
 from network_policy.handlers.context import Context
 from network_policy.handlers.own import marker_of_group, marker_of_rules
-from shared.errors import CloudError, Conflict, NotFound
+from shared.errors import CloudError, Conflict, NotFound, Unsettled
 from shared.handlers import Turn
 
 
@@ -73,7 +73,7 @@ class Hand:
                     continue  # an undeclared rule is still in the group
                 try:
                     await self._make(step)
-                except CloudError as error:
+                except (CloudError, Unsettled) as error:
                     failure = failure or error
         if failure is not None:
             raise failure

@@ -21,6 +21,7 @@ from network_policy.handlers.effects import Hand
 from network_policy.handlers.policy_testing import Judge, tell_tests
 from network_policy.handlers.queries import bound_seconds
 from network_policy.handlers.remembering import remember_project
+from network_policy.handlers.surplus import remove_surplus
 from network_policy.handlers.telling import Told, tell_drift, tell_outcome, tell_violation
 from network_policy.store import Known, PromptRepair
 from shared.handlers import Turn
@@ -58,6 +59,9 @@ async def enforce(turn: Turn[Context], known: Known) -> float | None:
             if not known.was_enforced and not await _fits(turn, known, sight):
                 await hand.make(sight.repairs)
                 return REFUSED_SECONDS
+            if await remove_surplus(turn, sight, hand):
+                listed_at = turn.now
+                sight = await _look(turn, known, policy)
             for _ in range(ROUNDS):
                 if not sight.todo:
                     break

@@ -21,7 +21,7 @@ from network_policy.handlers.effects import Hand
 from network_policy.handlers.evidence import keep_evidence
 from network_policy.handlers.releasing import regroup, restore
 from network_policy.store import Known
-from shared.errors import CloudError
+from shared.errors import CloudError, Unsettled
 from shared.handlers import Turn
 from shared.work import Work
 
@@ -55,10 +55,10 @@ async def _confine(turn: Turn[Context], known: Known, policy: Policy) -> tuple[K
     """Evidence, group, cut, floating IPs, and back into service; returns the ports that something had opened again."""
     await keep_evidence(turn, known, policy)
     watch = await look(turn, known, policy)
-    failure: CloudError | None = None
+    failure: CloudError | Unsettled | None = None
     try:
         group_id = await _group(turn, watch.known, policy)
-    except CloudError as error:
+    except (CloudError, Unsettled) as error:
         group_id, failure = None, error
     watch = Watch(watch.known, watch.custody, watch.covered, group_id)
     await cut(turn, watch, [each for held, ports in watch.covered if held.state == "evidenced" for each in ports])

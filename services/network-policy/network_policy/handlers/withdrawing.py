@@ -6,6 +6,7 @@ from network_policy.handlers.context import Context
 from network_policy.handlers.effects import Hand
 from network_policy.handlers.quarantining import end_quarantines
 from network_policy.store import Known
+from shared.effects import is_awaited
 from shared.errors import Conflict, NotFound
 from shared.handlers import Turn
 
@@ -27,6 +28,8 @@ async def withdraw(turn: Turn[Context], known: Known) -> float | None:
             for group in await turn.context.cloud.address_groups(known.project_id):
                 await hand.remove_address_group(group.id)
     async with turn.transaction() as tx:
+        if await is_awaited(tx, known.workspace):
+            return IN_USE_SECONDS  # a group may still come of a call that outlived its caller
         await end_quarantines(tx, known)
         await store.withdrawn(tx.connection, known.workspace)
         tx.emit(PolicyWithdrawn(workspace=known.workspace, generation=known.generation))

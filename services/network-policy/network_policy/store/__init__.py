@@ -7,6 +7,7 @@ from network_policy.store.changes import (
     forget_changes,
     note_change,
     own_calls,
+    without_outcome,
     workspaces_about,
 )
 from network_policy.store.history import forget_history, known_spans, record_repaired, versions, world_at
@@ -101,6 +102,7 @@ __all__ = [
     "set_suspect",
     "versions",
     "withdrawn",
+    "without_outcome",
     "workspaces_about",
     "world_at",
 ]

@@ -18,6 +18,7 @@ UNION SELECT workspace FROM known_rule WHERE rule_id = ANY($2)
 UNION SELECT workspace FROM node_port WHERE port_id = ANY($2) OR server_id = ANY($2)
 """
 _OWN = "SELECT request_id, step, marker, resource_id FROM intent WHERE request_id = ANY($1) AND sent_at > $2"
+_WITHOUT_OUTCOME = "SELECT DISTINCT marker FROM intent WHERE step = $1 AND marker = ANY($2) AND resource_id IS NULL"
 _NOTE = """
 INSERT INTO seen_change (workspace, resource_id, event_type, happened_at, seen_at, actor, request_id)
 SELECT $1, resource_id, $3, $4, $5, $6, $7 FROM unnest($2::text[]) AS resource_id
@@ -56,6 +57,12 @@ async def own_calls(connection: Connection, request_ids: Iterable[str], now: dat
     since = now - timedelta(seconds=OWN_CALL_SECONDS)
     rows = await connection.fetch(_OWN, sorted(request_ids), since)
     return {row["request_id"]: OwnCall(row["step"], row["marker"], row["resource_id"]) for row in rows}
+
+
+async def without_outcome(connection: Connection, step: str, markers: Iterable[str]) -> set[str]:
+    """Those of the markers for which a call was begun that nothing is known to have come of."""
+    rows = await connection.fetch(_WITHOUT_OUTCOME, step, sorted(set(markers)))
+    return {row["marker"] for row in rows}
 
 
 async def note_change(

@@ -1,0 +1,118 @@
+"""Calls that the cloud carries out after their caller died, and after its successor looked for them in vain (I2, I8)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import shared.effects
+from contracts.network_policy import CHASSIS, QuarantineWorkspace, WorkspaceQuarantined
+from network_policy.domain.names import group_name
+from tests.faults.crash import crash
+from tests.network_policy.quarantines import port
+from tests.network_policy.stage import Stage
+from twin.testing import RunningTwin
+
+NEVER = 3600.0
+GROUPS = {"service": "neutron", "method": "POST", "path": "security-groups$"}
+
+
+async def dies_during(stage: Stage, twin: RunningTwin, call: dict[str, Any], seconds: float) -> None:
+    """The service dies while the cloud takes that long for such a call."""
+    (made,) = await asyncio.to_thread(twin.faults, {**call, "kind": "slow", "seconds": seconds, "count": 1})
+    async with asyncio.timeout(40):
+        while not any(rule["struck"] for rule in await asyncio.to_thread(twin.faults) if rule["id"] == made["id"]):
+            await asyncio.sleep(0.02)
+    assert stage.running is not None
+    await crash(stage.site, stage.running)
+
+
+async def named(stage: Stage, role: str) -> list[Any]:
+    """The project's groups of the role's name."""
+    name = group_name(stage.name, role)
+    return await stage.cloud(lambda c: list(c.network.security_groups(project_id=stage.project, name=name)))
+
+
+async def created(twin: RunningTwin, name: str) -> int:
+    """How many groups of that name Neutron has ever made."""
+    calls = await asyncio.to_thread(twin.requests)
+    return sum(
+        call["status"] == 201 and call["body"]["security_group"]["name"] == name
+        for call in calls
+        if call["method"] == "POST" and call["path"].endswith("/security-groups")
+    )
+
+
+async def test_a_second_group_that_came_late_is_taken_away(
+    stage: Stage, twin: RunningTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.effects, "UNSETTLED_SECONDS", 1.0)
+    await stage.build()
+    await stage.service(scan_seconds=NEVER, lane_lease_seconds=2)
+    await stage.declare()
+    await dies_during(stage, twin, GROUPS, 15.0)
+    (call,) = [call for call in await asyncio.to_thread(twin.requests) if call["path"].endswith("/security-groups")]
+    name = call["body"]["security_group"]["name"]
+    await stage.service(scan_seconds=1.0, lane_lease_seconds=2)
+    groups = (await stage.enforced()).groups
+    async with asyncio.timeout(30):
+        while await created(twin, name) < 2:
+            await asyncio.sleep(0.2)
+        for role, group_id in groups.items():
+            while [group.id for group in await named(stage, role)] != [group_id]:
+                await asyncio.sleep(0.2)
+    told = await stage.site.tap.until(CHASSIS.effect, where=lambda event: event.step == "group.delete")
+    assert told.marker not in groups.values()
+    assert told.outcome == "done"
+
+
+async def test_a_group_that_somebody_else_made_under_a_roles_name_stays(stage: Stage, twin: RunningTwin) -> None:
+    """No call of the service is without an outcome, so it is not one of its own."""
+    await stage.service(scan_seconds=1.0, lane_lease_seconds=2)
+    groups, _ = await stage.standing()
+    name = group_name(stage.name, "login")
+    theirs = await stage.cloud(lambda c: c.network.create_security_group(name=name, project_id=stage.project))
+    await asyncio.sleep(4.0)
+    assert {group.id for group in await named(stage, "login")} == {groups["login"], theirs.id}
+
+
+async def test_a_group_that_came_late_and_is_used_is_not_taken_away(
+    stage: Stage, twin: RunningTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its port is put back into its role's group first; then nothing is in it."""
+    monkeypatch.setattr(shared.effects, "UNSETTLED_SECONDS", 1.0)
+    await stage.build()
+    await stage.service(scan_seconds=NEVER, lane_lease_seconds=2)
+    await stage.declare()
+    await dies_during(stage, twin, GROUPS, 6.0)
+    await stage.service(scan_seconds=1.0, lane_lease_seconds=2)
+    groups = (await stage.enforced()).groups
+    (call, *_) = [call for call in await asyncio.to_thread(twin.requests) if call["path"].endswith("/security-groups")]
+    late_name = call["body"]["security_group"]["name"]
+    port_id = await stage.node("login", 0, groups)
+    async with asyncio.timeout(30):
+        while True:
+            there = await stage.cloud(
+                lambda c: list(c.network.security_groups(project_id=stage.project, name=late_name))
+            )
+            if late := [group.id for group in there if group.id not in groups.values()]:
+                await stage.cloud(lambda c: c.network.update_port(port_id, security_groups=late))
+                break
+            await asyncio.sleep(0.05)
+        while (await port(stage, port_id)).security_group_ids != [groups["login"]]:
+            await asyncio.sleep(0.2)
+
+
+async def test_a_quarantine_does_not_wait_for_what_became_of_its_group(stage: Stage, twin: RunningTwin) -> None:
+    """I8: whoever was making the group died; the ports are put out of service all the same, and there is one group."""
+    await stage.service(scan_seconds=NEVER, lane_lease_seconds=2)
+    _, ports = await stage.standing()
+    await stage.site.command(QuarantineWorkspace(workspace=stage.name, reason="a test of kills"), "sam")
+    await dies_during(stage, twin, GROUPS, 12.0)
+    await stage.service(scan_seconds=NEVER, lane_lease_seconds=2)
+    async with asyncio.timeout(10):
+        while any([(await port(stage, each)).is_admin_state_up for each in ports.values()]):
+            await asyncio.sleep(0.1)
+    assert not await named(stage, ":quarantine")
+    told = await stage.site.tap.until(WorkspaceQuarantined, workspace=stage.name, seconds=30)
+    assert [group.id for group in await named(stage, ":quarantine")] == [told.group_id]
