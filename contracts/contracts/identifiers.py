@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", min_length=1, max_length=40)]
+NAME = r"^[a-z][a-z0-9-]*$"
+Identifier = Annotated[str, StringConstraints(pattern=NAME, min_length=1, max_length=40)]
 """A name that a person chose: lower case, digits and hyphens; safe in routing, SQL, file names and OpenStack names."""
 
 ResourceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]*$", min_length=1, max_length=255)]

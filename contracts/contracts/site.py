@@ -7,10 +7,10 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from contracts.identifiers import Identifier
-from contracts.workspace import MAX_VLAN, CloudName, Document, PortRange, Sensitivity
+from contracts.workspace import MAX_VLAN, CloudName, Document, NumberRange, PortRange, Sensitivity
 
 Prefix = Annotated[str, StringConstraints(max_length=43)]
-VlanRange = PortRange
+VlanRange = NumberRange
 """`317` or `300-399`, written like ports."""
 IPSEC_OVERHEAD_BYTES = 82
 """The most that ESP in tunnel mode adds to a packet: outer IPv4 header 20, UDP 8, ESP 8, IV 16, padding and trailer 18,
@@ -69,9 +69,6 @@ class Passage(Document):
     def _ports_fit_protocol(self) -> Self:
         if self.ports and self.protocol not in ("tcp", "udp"):
             raise ValueError(f"{self.protocol} takes no ports")
-        for first, last in self.port_ranges():
-            if not 1 <= first <= last <= 65535:
-                raise ValueError(f"ports {first}-{last}: from 1 to 65535, the lower first")
         return self
 
     def port_ranges(self) -> tuple[tuple[int, int], ...]:

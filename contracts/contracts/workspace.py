@@ -5,11 +5,21 @@ from enum import StrEnum
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from contracts.identifiers import Identifier, Text
 
-Holder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+@-]+$", min_length=1, max_length=120)]
+HOLDER = r"^[A-Za-z0-9_.+@-]+$"
+Holder = Annotated[str, StringConstraints(pattern=HOLDER, min_length=1, max_length=120)]
 CloudName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:()/ -]+$", min_length=1, max_length=255)]
 """A flavor's, image's or type's name in OpenStack."""
 
@@ -136,12 +146,23 @@ class NodeRole(Document):
         return (*self.networks, *(each.network for each in self.subports))
 
 
+FLOW_END = r"^((site|zone):)?[a-z][a-z0-9-]*$"
 PORT_RANGE = r"^[0-9]{1,5}(-[0-9]{1,5})?$"
-PortRange = Annotated[
+
+
+def _in_order(text: str) -> str:
+    first, _, last = text.partition("-")
+    if not 1 <= int(first) <= int(last or first) <= 65535:
+        raise ValueError(f"ports {text}: from 1 to 65535, the lower first")
+    return text
+
+
+NumberRange = Annotated[
     str,
     StringConstraints(pattern=PORT_RANGE),
     BeforeValidator(lambda value: str(value) if type(value) is int else value),
 ]
+PortRange = Annotated[NumberRange, AfterValidator(_in_order)]
 """`22` or `6817-6819`; YAML's bare number is taken for the one port that it names."""
 
 
@@ -151,8 +172,8 @@ class Flow(Document):
     An end is a role's name, `site:<endpoint>` or `zone:<zone>` of the site file, or `self` in `to` for the same role.
     """
 
-    from_: str = Field(alias="from", max_length=60, pattern=r"^((site|zone):)?[a-z][a-z0-9-]*$")
-    to: str = Field(max_length=60, pattern=r"^((site|zone):)?[a-z][a-z0-9-]*$")
+    from_: str = Field(alias="from", max_length=60, pattern=FLOW_END)
+    to: str = Field(max_length=60, pattern=FLOW_END)
     protocol: Literal["tcp", "udp", "icmp", "any"] = "tcp"
     ports: Annotated[tuple[PortRange, ...], Field(max_length=32)] = ()
     """`22` or `6817-6819`; tcp and udp want at least one, icmp and any take none."""
@@ -173,9 +194,6 @@ class Flow(Document):
             raise ValueError(f"{self.protocol} takes no ports")
         if (self.icmp_types or self.icmpv6_types) and self.protocol != "icmp":
             raise ValueError("icmp_types and icmpv6_types go with protocol icmp")
-        for first, last in self.port_ranges():
-            if not 1 <= first <= last <= 65535:
-                raise ValueError(f"ports {first}-{last}: from 1 to 65535, the lower first")
         if self.from_.partition(":")[1] and self.to.partition(":")[1]:
             raise ValueError("one end must be a role of this workspace")
         return self

@@ -56,9 +56,11 @@ def test_a_good_document_is_read(tmp_path: Path) -> None:
         (("sensitivity: sensitive\n", ""), Place(1, 1), "sensitivity", "this field is missing", "add `sensitivity:`"),
         (("sensitivity: sensitive", "sensitivity: secret"), Place(5, 14), "sensitivity", "'secret' is none of the words", "use one of: 'open'"),
         (("image: tiny", "image: 12"), Place(13, 12), "roles.0.image", "text is wanted here", 'put it in quotes: "12"'),
-        (("10.42.0.0/24", "10.42.0.7/24"), Place(9, 11), "networks.0.cidr", "10.42.0.7/24 has host bits set", ""),
+        (("10.42.0.0/24", "10.42.0.7/24"), Place(9, 11), "networks.0.cidr", "10.42.0.7/24 has host bits set", "write 10.42.0.0/24"),
+        (("from: site:jumphosts", "from: 0.0.0.0/0"), Place(16, 11), "flows.0.from", "'0.0.0.0/0' is no role, `site:<endpoint>` or `zone:<zone>`", "addresses stand in the site file"),
+        (("name: genome-42", "name: Genome 42"), Place(3, 7), "name", "'Genome 42' is no name", "use lower case"),
         (("2027-12-31", "2027-02-31"), Place(6, 9), "expiry", "Input should be a valid date", ""),
-        (("[22, 6817-6819]", "[0]"), Place(16, 5), "flows.0", "ports 0-0: from 1 to 65535", ""),
+        (("[22, 6817-6819]", "[0]"), Place(18, 13), "flows.0.ports.0", "ports 0: from 1 to 65535", ""),
         (("image: tiny", "image: tiny\n    count: many"), Place(14, 12), "roles.0.count", "a whole number is wanted here", ""),
         (("[cluster]", "cluster"), Place(14, 15), "roles.0.networks", "a list is wanted here", ""),
         (("image: tiny", "image: tiny\n    image: big"), Place(14, 5), "roles.0.image", "'image' stands twice here; the first is on line 13", "keep one"),
@@ -67,7 +69,7 @@ def test_a_good_document_is_read(tmp_path: Path) -> None:
         (("name: genome-42", "name: !!python/object:os.system x"), Place(3, 7), "name", "a tag", "remove it"),
         (("kind: Workspace", "kind: Workspace\n---\n"), None, "", "a second document begins here", "one document a file"),
         (("name: genome-42", "name: 12345678901234567890"), Place(3, 7), "name", "more than 18 digits", ""),
-        (("owner: ana@example.org", "owner: \"ana\\u0007\""), Place(4, 8), "owner", "does not fit the pattern", ""),
+        (("owner: ana@example.org", "owner: \"ana\\u0007\""), Place(4, 8), "owner", "is nobody's name", "use letters"),
     ],
 )  # fmt: skip
 def test_each_mistake_names_its_line_and_field(

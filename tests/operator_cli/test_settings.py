@@ -72,3 +72,13 @@ async def test_completion_is_there(tresor: Tresor) -> None:
     assert (ended.code, "_TRESOR_COMPLETE" in ended.out) == (0, True)
     words = await tresor(COMP_WORDS="tresor wor", COMP_CWORD="1", _TRESOR_COMPLETE="complete_bash")
     assert "workspace" in words.out
+
+
+async def test_what_is_no_brokers_url_is_told_without_its_password(tresor: Tresor) -> None:
+    for url in ("nonsense", "http://operator:secret@127.0.0.1/", "amqp://operator:secret@127.0.0.1:none/", "amqp://"):
+        ended = await tresor("workspace", "list", TRESOR_AMQP_URL=url)
+        assert (ended.code, "the setting amqp_url is no broker's URL" in ended.err, "secret" in ended.err) == (
+            2,
+            True,
+            False,
+        )

@@ -48,8 +48,10 @@ def verify(
     try:
         with sys.stdin if str(file) == "-" else file.open(encoding="utf-8") as lines:
             rows, ends, found = verify_export(lines)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Stop(Exit.USAGE, f"{file} can't be read: {error}") from None
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{file} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Stop(Exit.USAGE, f"{file} is no UTF-8 text, so no audit export") from None
     except ValueError as error:
         raise Stop(Exit.NEGATIVE, f"{file}: {error}", "docs/runbooks/audit-chain-broken.md") from None
     if output is not Form.TABLE:

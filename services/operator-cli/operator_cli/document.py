@@ -3,6 +3,7 @@
 import difflib
 import types
 import typing
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from contracts import documents
 from contracts.envelope import Problem
+from contracts.identifiers import NAME
 from contracts.site import Site
-from contracts.workspace import Workspace
+from contracts.workspace import FLOW_END, HOLDER, PORT_RANGE, Workspace
 from operator_cli.yaml_source import BadSource, Complaint, Path_, Source, dotted, read, undotted
 
 COMMAND_PREFIX = "document."
@@ -27,6 +29,15 @@ _WORDS = {
     "tuple_type": "a list is wanted here",
     "dict_type": "a mapping is wanted here",
     "model_type": "a mapping is wanted here",
+}
+_PATTERNS = {
+    FLOW_END: (
+        "no role, `site:<endpoint>` or `zone:<zone>`",
+        "addresses stand in the site file, as an endpoint or a zone, and are named here",
+    ),
+    NAME: ("no name", "use lower case, digits and hyphens, a letter first"),
+    HOLDER: ("nobody's name", "use letters, digits and _ . + @ -"),
+    PORT_RANGE: ("no port", "write 22 or 6817-6819"),
 }
 
 
@@ -63,7 +74,9 @@ def complaints(source: Source, model: type[BaseModel], error: ValidationError) -
         elif kind == "string_type" and isinstance(one["input"], (int, float, bool)):
             remedy = f'put it in quotes: "{one["input"]}"'
         elif kind == "string_pattern_mismatch":
-            reason = f"{_quoted(one['input'])} does not fit the pattern {one['ctx']['pattern']}"
+            reason, remedy = _misfit(one["input"], one["ctx"]["pattern"])
+        elif reason.endswith("has host bits set"):
+            remedy = f"write {ip_network(one['input'], strict=False)}"
         elif kind in ("literal_error", "enum"):
             reason = f"{_quoted(one['input'])} is none of the words for this field"
             remedy = f"use one of: {one['ctx']['expected']}"
@@ -79,6 +92,14 @@ def located(source: Source, problems: tuple[Problem, ...]) -> tuple[Complaint, .
         place = source.place(undotted(name)) if name and name != "document" else None
         made.append(Complaint(place, name, problem.reason, problem.remedy))
     return tuple(made)
+
+
+def _misfit(value: Any, pattern: str) -> tuple[str, str]:
+    """What a text is not, and what would do."""
+    noun, remedy = _PATTERNS.get(pattern, (None, ""))
+    if noun is not None:
+        return f"{_quoted(value)} is {noun}", remedy
+    return f"{_quoted(value)} does not fit the pattern {pattern}", ""
 
 
 def _quoted(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from operator_cli.exits import Exit, Stop
@@ -21,7 +22,7 @@ def show_evidence(held: "Quarantine", output: Form) -> None:
         raise Stop(
             Exit.NEGATIVE,
             f"the evidence of quarantine {held.quarantine_id} is not what was kept: {digest} is not {held.evidence}",
-            "the audit log has it too: tresor events --type evidence.kept; find out who changed the database",
+            "network-policy.evidence.kept in the audit log has it too; find out who changed the database",
         )
     kept = json.loads(text)
     if output is not Form.TABLE:
@@ -51,7 +52,8 @@ def _show(held: "Quarantine", kept: dict[str, Any]) -> None:
     out = console()
     what = f"role {held.role}" if held.role else f"node {held.node}" if held.node else "all"
     out.print(f"{held.workspace}, {what}: {held.state}, ordered by {held.holder}: {held.reason}", markup=False)
-    out.print(f"kept at {kept['kept_at']}, digest {held.evidence}", markup=False)
+    kept_at = datetime.fromisoformat(kept["kept_at"])
+    out.print(f"kept at {kept_at:%Y-%m-%d %H:%M:%S} UTC, digest {held.evidence}", markup=False)
     if kept["left_out"]:
         out.print(f"left out, as it was too large: {', '.join(kept['left_out'])}", markup=False)
     names = {group["id"]: group.get("name", "") for group in kept["groups"]}

@@ -23,7 +23,7 @@ from operator_cli import (
 )
 from operator_cli.exits import Exit, Stop
 from operator_cli.options import DocumentFile, Output, PlanTestsFile, Timeout
-from operator_cli.printing import Form, tell_stop
+from operator_cli.printing import Form, close_broken_pipe, tell_stop
 
 app = typer.Typer(
     name="tresor",
@@ -31,7 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Trusted Research Environments and secure HPC on OpenStack.",
     epilog="Settings: TRESOR_AMQP_URL, TRESOR_SIGNING_KEY_PATH, TRESOR_KEYRING_PATH … or ~/.config/tresor/config.yaml. "
-    "Exit codes: 0 good, 1 bad answer, 2 usage, 3 rejected, 4 failed, 5 unreachable or out of time, 6 not permitted.",
+    "Exit codes: 0 good, 1 bad answer, 2 usage, 3 rejected, 4 failed, 5 unreachable or out of time, 6 not permitted, "
+    "7 not all of it judged, 130 interrupted.",
 )
 app.add_typer(workspaces.app, name="workspace")
 app.add_typer(keys.app, name="keys")
@@ -92,6 +93,9 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         tell_stop(Stop(Exit.INTERRUPTED, "interrupted; a command that was sent goes on"))
         code = Exit.INTERRUPTED
+    except (BrokenPipeError, SystemExit):  # Typer leaves by SystemExit when standard output is closed, and only then
+        close_broken_pipe()
+        code = Exit.OK
     except Exception as error:
         if not hasattr(error, "show"):
             raise

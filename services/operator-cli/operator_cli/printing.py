@@ -1,6 +1,7 @@
 """What goes to the terminal: answers to standard output in the form asked for, words about trouble to standard error."""
 
 import json
+import os
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from operator_cli.yaml_source import Complaint, Source
+
+
+UNLIMITED_COLUMNS = 100_000
+"""The width of what is no terminal."""
+COLUMN_GAP = 3
 
 
 class Form(StrEnum):
@@ -25,11 +31,20 @@ def console(*, stderr: bool = False) -> "Console":
     """Where words go. Not a terminal: plain text, as wide as it needs to be."""
     from rich.console import Console
 
+    class Pipe(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     stream = sys.stderr if stderr else sys.stdout
-    made = Console(file=stream, highlight=False, soft_wrap=not stream.isatty(), emoji=False)
+    made = Pipe(file=stream, highlight=False, soft_wrap=not stream.isatty(), emoji=False)
     if not stream.isatty():
-        made.width = 200
+        made.width = UNLIMITED_COLUMNS
     return made
+
+
+def close_broken_pipe() -> None:
+    """Whoever read standard output has seen enough: what is left of it goes nowhere, and Python's last flush fails on nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def emit(form: Form, data: Any) -> None:
@@ -55,7 +70,11 @@ def line(form: Form, data: Any) -> None:
 
 
 def table(columns: tuple[str, ...], rows: list[tuple[Any, ...]], *, title: str = "", empty: str = "") -> None:
-    """A table to standard output; `empty` is said when there is no row."""
+    """A table to standard output; `empty` is said when there is no row.
+
+    Nothing is ever cut: cells wrap between words, and where the terminal is too narrow for that each row becomes a
+    block of lines.
+    """
     if not rows:
         sys.stdout.write(f"{empty}\n")
         return
@@ -63,10 +82,40 @@ def table(columns: tuple[str, ...], rows: list[tuple[Any, ...]], *, title: str =
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(*columns, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
-    console().print(made)
+    out = console()
+    cells = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
+    widths = column_widths([[head, *(row[at].plain for row in cells)] for at, head in enumerate(columns)], out.width)
+    if widths is None:
+        if title:
+            out.print(title, markup=False)
+        longest = max(map(len, columns))
+        for row in cells:
+            out.print()
+            for head, cell in zip(columns, row, strict=True):
+                out.print(Text.assemble(f"{head:<{longest}}  ", cell), soft_wrap=True)
+        return
+    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for head, width in zip(columns, widths, strict=True):
+        made.add_column(head, width=width, overflow="fold")
+    for row in cells:
+        made.add_row(*row)
+    out.print(made)
+
+
+def column_widths(columns: list[list[str]], width: int) -> list[int] | None:
+    """How wide each column is to be, so that all fit into `width` and no word is broken. None where that can't be."""
+    natural = [max(len(line) for text in column for line in text.split("\n")) for column in columns]
+    least = [max((len(word) for text in column for word in text.split()), default=1) for column in columns]
+    room = width - sum(least) - len(columns) * COLUMN_GAP
+    if room < 0:
+        return None
+    made = least.copy()
+    wishes = sorted(range(len(columns)), key=lambda at: natural[at] - least[at])
+    for left, at in zip(range(len(wishes), 0, -1), wishes, strict=True):
+        more = min(natural[at] - least[at], room // left)
+        made[at] += more
+        room -= more
+    return made
 
 
 def coloured(text: str, good: bool | None) -> Any:

@@ -51,6 +51,8 @@ def quarantine(
 
         show_evidence(_one(of), output)
         return
+    if workspace == SHOW and not (role or node or reason):
+        raise Stop(Exit.USAGE, "whose evidence is not said", "`tresor quarantine show WORKSPACE`, or the id of one")
     if workspace == LIST and not (role or node or reason):
         _show(_ask(None, ended, timeout=None), output)
         return
@@ -160,4 +162,13 @@ def _made(kind: Any, **values: Any) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise Stop(Exit.USAGE, f"{where or 'the options'}: {first['msg']}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        if where in ("workspace", "of"):
+            raise Stop(Exit.USAGE, f"'{first['input']}' is no workspace name", "`tresor workspace list`") from None
+        if where == "reason":
+            raise Stop(
+                Exit.USAGE,
+                f"the reason has {len(first['input'])} characters; 3 to 500 are wanted",
+                "say it in a sentence",
+            ) from None
+        raise Stop(Exit.USAGE, f"--{where}: {message}" if where else message) from None

@@ -2,14 +2,10 @@
 
 import asyncio
 import logging
-import os
-import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-
-import typer
 
 from contracts.catalog import MESSAGES
 from contracts.envelope import (
@@ -121,9 +117,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise Stop(code, str(error), first.remedy) from None
     except Configuration as error:
         raise Stop(Exit.USAGE, str(error)) from None
-    except BrokenPipeError:  # whoever reads our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(Exit.OK) from None
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ import stat
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from operator_cli.exits import Exit, Stop
 
@@ -94,6 +95,17 @@ def _from_file(path: Path) -> dict[str, Any]:
     return source.values
 
 
+def is_broker_url(text: str) -> bool:
+    """Whether a broker can be connected to by that: a scheme of AMQP's, a host, a port that is one; or nothing at all."""
+    if not text:
+        return True
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("amqp", "amqps") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _typed(name: str, default: Any, value: Any) -> Any:
     if name.endswith("_path"):
         return Path(str(value)).expanduser()
@@ -102,6 +114,12 @@ def _typed(name: str, default: Any, value: Any) -> Any:
             return float(value)
         except (TypeError, ValueError):
             raise Stop(Exit.USAGE, f"the setting {name} is '{value}'; a number of seconds is wanted") from None
+    if name.endswith("amqp_url") and not is_broker_url(str(value)):
+        raise Stop(
+            Exit.USAGE,
+            f"the setting {name} is no broker's URL",  # its words may hold a password
+            "write amqp://USER:PASSWORD@HOST:5672/VHOST, or amqps://",
+        )
     if isinstance(default, tuple):
         parts = value if isinstance(value, list) else str(value).split(",")
         return tuple(str(part).strip() for part in parts if str(part).strip())

@@ -1,6 +1,6 @@
 """Tresor's own broker: reachable, exchanges and queues there and read, the operator's rights as they should be."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from urllib.parse import urlsplit, urlunsplit
 
 from contracts.envelope import COMMANDS_EXCHANGE, EVENTS_EXCHANGE, QUERIES_EXCHANGE
@@ -16,7 +16,7 @@ BACKLOG_MESSAGES = 1_000
 _KINDS = ("commands", "events", "queries")
 
 
-async def checks(settings: Settings) -> AsyncIterator[Check]:
+async def checks(settings: Settings) -> AsyncGenerator[Check, None]:
     """Everything about Tresor's broker."""
     if not settings.amqp_url:
         yield Check(AREA, "reachable", "FAIL", "no broker is named", "set TRESOR_AMQP_URL")

@@ -1,7 +1,7 @@
 """OpenStack's APIs: reachable as each of our users, with the role they need, in versions that we use."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,7 @@ APIS = (
 )
 
 
-async def checks(settings: Settings, clouds: Path | None) -> AsyncIterator[Check]:
+async def checks(settings: Settings, clouds: Path | None) -> AsyncGenerator[Check, None]:
     """Every entry of clouds.yaml that is named."""
     path = clouds or settings.clouds_path
     if not settings.cloud_names:

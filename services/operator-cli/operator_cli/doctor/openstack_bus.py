@@ -1,6 +1,6 @@
 """OpenStack's bus: are notifications on, does anybody publish, do our queues hear it, does something grow unread."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from contracts.services import SERVICES
 from operator_cli.doctor.check import Check
@@ -25,7 +25,7 @@ TRANSIENT_REMEDY = (
 )
 
 
-async def checks(settings: Settings, listen_seconds: float) -> AsyncIterator[Check]:
+async def checks(settings: Settings, listen_seconds: float) -> AsyncGenerator[Check, None]:
     """Everything about OpenStack's bus, without taking a message away from anybody."""
     if not settings.openstack_amqp_url:
         remedy = "set TRESOR_OPENSTACK_AMQP_URL; without notifications only the scan finds changes"

@@ -1,7 +1,8 @@
 """All checks in order, shown as they are made."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -31,17 +32,18 @@ def examine(form: Form, clouds: Path | None, listen_seconds: float) -> None:
 async def _all(form: Form, settings: Settings, listen_seconds: float) -> list[Check]:
     made = []
     area = ""
-    async for check in _every(settings, listen_seconds):
-        made.append(check)
-        if form is Form.TABLE:
-            if check.area != area:
-                area = check.area
-                console().print(f"[bold]{area}[/bold]")
-            _show(check)
+    async with aclosing(_every(settings, listen_seconds)) as checks:
+        async for check in checks:
+            made.append(check)
+            if form is Form.TABLE:
+                if check.area != area:
+                    area = check.area
+                    console().print(f"[bold]{area}[/bold]")
+                _show(check)
     return made
 
 
-async def _every(settings: Settings, listen_seconds: float) -> AsyncIterator[Check]:
+async def _every(settings: Settings, listen_seconds: float) -> AsyncGenerator[Check, None]:
     from operator_cli.doctor import broker, cloud, openstack_bus, rights, services
 
     for checks in (
@@ -51,8 +53,9 @@ async def _every(settings: Settings, listen_seconds: float) -> AsyncIterator[Che
         openstack_bus.checks(settings, listen_seconds),
         cloud.checks(settings, settings.clouds_path),
     ):
-        async for check in checks:
-            yield check
+        async with aclosing(checks):
+            async for check in checks:
+                yield check
 
 
 def _show(check: Check) -> None:

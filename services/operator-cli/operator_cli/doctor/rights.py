@@ -5,7 +5,7 @@ import base64
 import json
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -21,7 +21,7 @@ MAX_BYTES = 4 * 1024 * 1024
 _REMEDY = "load the definitions made from deploy/rabbitmq/grants.py"
 
 
-async def checks(settings: Settings) -> AsyncIterator[Check]:
+async def checks(settings: Settings) -> AsyncGenerator[Check, None]:
     """Each service's user: there, narrow, and with an entry for each topic exchange (they are open without one)."""
     if not settings.management_url:
         remedy = "set TRESOR_MANAGEMENT_URL=http://ADMINISTRATOR:PASSWORD@HOST:15672 to have them looked at"

@@ -4,7 +4,7 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
 
@@ -36,7 +36,7 @@ QUERIES: tuple[Query, ...] = (
 )
 
 
-async def checks(settings: Settings) -> AsyncIterator[Check]:
+async def checks(settings: Settings) -> AsyncGenerator[Check, None]:
     """Each service asked one question over the bus, and its /readyz where that is known."""
     try:
         async with opened(settings) as session:
