@@ -122,6 +122,21 @@ def test_a_nodes_port_that_calls_itself_neutrons_is_told() -> None:
     assert [each.port_id for each in look(ports=(*HERE.ports, new)).drift] == ["x"]
 
 
+def test_dhcp_options_of_a_nodes_port_are_told_but_not_of_bare_metal() -> None:
+    """CVE-2021-40085."""
+    compute = next(port for port in HERE.ports if "compute" in port.name)
+    options = ("router=10.42.0.66", "server-ip-address=10.42.0.66")
+    sight = look(ports=changed(compute, dhcp_options=options))
+    assert [(each.change, each.role, each.port_id) for each in sight.drift] == [
+        ("port-dhcp-options", "compute", compute.id)
+    ]
+    assert sight.repairs == ()
+    both = look(ports=changed(compute, dhcp_options=options, port_security=False))
+    assert {each.change for each in both.drift} == {"port-dhcp-options", "port-unprotected"}
+    assert [each.port_id for each in both.repairs] == [compute.id]
+    assert look(ports=changed(compute, dhcp_options=options, vnic_type="baremetal")).drift == ()
+
+
 def test_the_same_difference_has_the_same_digest() -> None:
     with_id = RuleDrift(change="rule-removed", group_id="g", rule_id="r")
     assert digest_of_drift(with_id) == digest_of_drift(with_id.model_copy(update={"rule_id": None}))

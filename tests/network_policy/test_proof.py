@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from contracts.network_policy import Counterexample, Whose
-from network_policy.domain.certificate import ASSUMED_NEARBY
+from network_policy.domain.certificate import ASSUMED_NEARBY, ASSUMED_OF_DHCP_OPTIONS
+from network_policy.domain.engine import Engine
 from network_policy.domain.proof import Prover
 from network_policy.domain.rule import Remote, RemoteKind
 from network_policy.domain.world import AddressGroup, AddressPair, FloatingIp, Network, Port, World
@@ -177,6 +178,17 @@ def test_neutrons_own_ports_are_left_out() -> None:
         "meta", "", "p1", ONE.network, ("10.42.0.3",), device_owner="network:distributed", device_id="ovnmeta-n"
     )
     assert not found(replace(CLOUD, ports=(*CLOUD.ports, dhcp, metadata)))
+
+
+def test_dhcp_options_open_nothing_and_are_told_as_assumed() -> None:
+    """CVE-2021-40085."""
+    world = with_port(CLOUD, COMPUTE_PORT, dhcp_options=("router=10.42.0.66",))
+    verdicts = {name: Prover(world, [ONE.claim, TWO.claim]).prove(name) for name in ("openhpc", "genome")}
+    assert all(each.holds for each in verdicts.values())
+    assert ASSUMED_OF_DHCP_OPTIONS in verdicts["openhpc"].assumptions
+    assert ASSUMED_OF_DHCP_OPTIONS not in verdicts["genome"].assumptions
+    assert Engine(world, [ONE.claim, TWO.claim]).verdict("openhpc").assumptions == verdicts["openhpc"].assumptions
+    assert verdicts["openhpc"].digest != Prover(CLOUD, [ONE.claim, TWO.claim]).digest
 
 
 def test_ipv6_is_proven_too() -> None:

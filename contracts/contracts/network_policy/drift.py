@@ -25,10 +25,12 @@ class RuleDrift(Part):
         "port-trusted",
         "floating-ip-attached",
         "port-on-internal-network",
+        "port-dhcp-options",
     ]
     """`port-trusted`: a node's port calls itself `network:…`, so that Neutron would not filter it (CVE-2015-5240).
     `floating-ip-attached`: to a port in quarantine. `port-on-internal-network`: a tenant's port on the network that
-    OpenStack's own services talk on (row C3)."""
+    OpenStack's own services talk on (row C3). `port-dhcp-options`: a node's port has DHCP options of its own, which may
+    name it another router, DNS or boot server (CVE-2021-40085)."""
     group_id: ResourceId | None = None
     role: Identifier | None = None
     rule_id: ResourceId | None = None

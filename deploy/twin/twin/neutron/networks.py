@@ -89,6 +89,15 @@ class Networks(Collection):
             raise invalid("network_type required.")
         if kind not in TYPES:
             raise invalid(f"network_type value '{kind}' not supported.")
+        if kind == "flat":
+            if physical is None:
+                raise invalid("physical_network required for flat provider network.")
+            if any(
+                (row["provider:network_type"], row["provider:physical_network"]) == (kind, physical)
+                for row in self.table
+            ):
+                message = f"Unable to create the flat network. Physical network {physical} is in use."
+                raise refused(409, "FlatNetworkInUse", message)
         if kind not in RANGES:
             return None
         if kind == "vlan" and physical is None and asked is not None:

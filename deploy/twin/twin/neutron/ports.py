@@ -99,7 +99,7 @@ class Ports(Collection):
             "device_owner": owner,
             "fixed_ips": fixed_ips,
             "allowed_address_pairs": pairs,
-            "extra_dhcp_opts": list(body.get("extra_dhcp_opts") or []),
+            "extra_dhcp_opts": self._options(body.get("extra_dhcp_opts"), []),
             "security_groups": groups,
             "binding:vnic_type": body.get("binding:vnic_type") or "normal",
             "binding:profile": body.get("binding:profile") or {},
@@ -133,6 +133,8 @@ class Ports(Collection):
         groups: list[str] = body["security_groups"] if "security_groups" in body else row["security_groups"]
         if "allowed_address_pairs" in body:
             body["allowed_address_pairs"] = self._pairs(body["allowed_address_pairs"], row["mac_address"])
+        if "extra_dhcp_opts" in body:
+            body["extra_dhcp_opts"] = self._options(body["extra_dhcp_opts"], row["extra_dhcp_opts"])
         self._check_security(row, body, secured, groups)
         if body.get("mac_address") and body["mac_address"] != row["mac_address"]:
             body["mac_address"] = self._mac(row["network_id"], body["mac_address"])
@@ -241,6 +243,20 @@ class Ports(Collection):
                 raise bad_input("allowed_address_pairs", f"Request contains duplicate address pair: {pair}.")
             pairs.append(pair)
         return pairs
+
+    @staticmethod
+    def _options(asked: Any, had: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """An option without a value goes, the others are added to those there were (CVE-2021-40085: no line breaks)."""
+        options = {(one["opt_name"], one["ip_version"]): one for one in had}
+        for one in asked or []:
+            name, value, version = one.get("opt_name"), one.get("opt_value"), one.get("ip_version", 4)
+            if not name or version not in (4, 6) or "\n" in str(value):
+                message = f"Invalid input for operation: No valid key specs matched for: {one}."
+                raise refused(400, "InvalidInput", message)
+            options.pop((name, version), None)
+            if value is not None:
+                options[name, version] = {"opt_name": name, "opt_value": value, "ip_version": version}
+        return list(options.values())
 
     def _take(self, row: Row) -> None:
         for ip in row["fixed_ips"]:

@@ -45,11 +45,8 @@ def inventory(
 
 
 def port_facts(body: Body) -> PortFacts:
-    """DHCP options as `name=value`; the host is told to administrators only."""
+    """The host is told to administrators only."""
     return PortFacts(
-        dhcp_options=tuple(
-            f"{option.get('opt_name')}={option.get('opt_value')}" for option in body.get("extra_dhcp_opts") or ()
-        ),
         host=str(body.get("binding:host_id") or ""),
         is_bound=str(body.get("binding:vif_type") or "") not in _UNBOUND,
         status=str(body.get("status") or ""),

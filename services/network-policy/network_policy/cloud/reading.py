@@ -77,6 +77,9 @@ def port(body: Body) -> Port:
         ),
         vnic_type=str(body.get("binding:vnic_type") or "normal"),
         revision=int(body.get("revision_number") or 0),
+        dhcp_options=tuple(
+            sorted(f"{each.get('opt_name')}={each.get('opt_value')}" for each in body.get("extra_dhcp_opts") or ())
+        ),
     )
 
 

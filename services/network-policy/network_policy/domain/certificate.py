@@ -22,6 +22,10 @@ ASSUMED_OF_SEVERAL_NETWORKS = (
     "what servers on several networks, trunks' subports included, pass on from one to another is theirs to answer for: "
     "each packet was judged as their own"
 )
+ASSUMED_OF_DHCP_OPTIONS = (
+    "ports with DHCP options of their own send where these point them (router, routes, DNS, boot server) only what the "
+    "groups permit, and no neighbour takes packets for addresses that are not its own"
+)
 ASSUMED_NEARBY = "other projects were looked at by the last full scan"
 
 

@@ -126,6 +126,8 @@ def port_drift(
         if port.is_trusted:
             yield RuleDrift(change="port-trusted", role=told_role(role), port_id=port.id), None
             continue
+        if port.dhcp_options and not port.is_baremetal:
+            yield RuleDrift(change="port-dhcp-options", role=told_role(role), port_id=port.id), None
         group = actual.managed.get(role) if role else actual.default
         repair = ProtectPort(port.id, (group.id,), port.revision) if group else _harmless(port, actual)
         if repair is None:

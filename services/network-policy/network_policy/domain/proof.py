@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from contracts.network_policy import Counterexample
 from network_policy.domain.certificate import (
     ASSUMED_NEARBY,
+    ASSUMED_OF_DHCP_OPTIONS,
     ASSUMED_OF_SEVERAL_NETWORKS,
     ASSUMED_OF_STATELESS,
     ASSUMED_ON_HARDWARE,
@@ -53,6 +54,8 @@ def assumptions_of(
         assumptions += (ASSUMED_OF_STATELESS,)
     if any(port.vnic_type != "normal" for port in every):
         assumptions += (ASSUMED_ON_HARDWARE,)
+    if any(port.dhcp_options for port in every):
+        assumptions += (ASSUMED_OF_DHCP_OPTIONS,)
     if _are_on_several_networks(every, parents):
         assumptions += (ASSUMED_OF_SEVERAL_NETWORKS,)
     return assumptions if is_whole else (*assumptions, ASSUMED_NEARBY)

@@ -56,11 +56,18 @@ class Port:
     address_pairs: tuple[AddressPair, ...] = ()
     vnic_type: str = "normal"
     revision: int = 0
+    dhcp_options: tuple[str, ...] = ()
+    """What its DHCP answers say that the network's do not, as `name=value`: they may name any router or boot server."""
 
     @property
     def is_trusted(self) -> bool:
         """Whether Neutron leaves it unfiltered because of who it says it belongs to."""
         return self.device_owner.startswith(TRUSTED_OWNER)
+
+    @property
+    def is_baremetal(self) -> bool:
+        """Whether Ironic gives it boot options of its own, as it does to every node."""
+        return self.vnic_type == "baremetal" or self.device_owner.startswith("baremetal:")
 
     @property
     def is_subport(self) -> bool:

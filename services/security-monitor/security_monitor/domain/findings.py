@@ -19,7 +19,9 @@ NOBODY_NAMED = "no notification names who did it: a scan found it"
 ISOLATION_VIOLATED = "isolation-violated"
 WORLD_OPEN = "world-open"
 
-_BYPASSES = frozenset({"port-unprotected", "port-trusted", "port-address-pairs", "port-on-internal-network"})
+_BYPASSES = frozenset(
+    {"port-unprotected", "port-trusted", "port-address-pairs", "port-on-internal-network", "port-dhcp-options"}
+)
 _AUTHORITY = frozenset(
     {"bad-signature", "unknown-key", "revoked-key", "replayed", "wrong-role", "wrong-workspace", "wrong-user"}
 )

@@ -39,7 +39,6 @@ WORLD = frozenset(
 class PortFacts:
     """Of a port, beside what the world holds."""
 
-    dhcp_options: tuple[str, ...] = ()
     host: str = ""
     is_bound: bool = False
     status: str = ""

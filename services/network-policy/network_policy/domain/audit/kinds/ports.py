@@ -144,12 +144,10 @@ def _length(prefix: str) -> tuple[int, int]:
 def port_dhcp_options(subject: Subject) -> Iterator[Found]:
     """By port."""
     for port in subject.inventory.world.ports:
-        facts = subject.inventory.port_facts.get(port.id)
-        if facts and facts.dhcp_options:
-            broken = any("\n" in option for option in facts.dhcp_options)
-            words = ", ".join(option.replace("\n", "\\n") for option in facts.dhcp_options)[:200]
-            bare = port.device_owner.startswith("baremetal:") or port.vnic_type == "baremetal"
-            severity = Severity.CRITICAL if broken else Severity.LOW if bare else None
+        if port.dhcp_options:
+            broken = any("\n" in option for option in port.dhcp_options)
+            words = ", ".join(option.replace("\n", "\\n") for option in port.dhcp_options)[:200]
+            severity = Severity.CRITICAL if broken else Severity.LOW if port.is_baremetal else None
             mend = f"openstack port set --extra-dhcp-option name=NAME {port.id}"
             yield _found(subject, port, words, mend, severity=severity)
 
