@@ -2,27 +2,62 @@
 
 from datetime import UTC, datetime, timedelta
 
-from network_policy.handlers.pace import LATEST_SECONDS, LOOKS_PER_SECOND, SOON_SECONDS, Pace
+from network_policy.handlers.pace import (
+    GATHER_SECONDS,
+    LATEST_SECONDS,
+    LOOKS_PER_SECOND,
+    QUIET_SECONDS,
+    SOON_SECONDS,
+    Pace,
+)
 
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
 
 
+def after(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
 def test_one_repair_is_confirmed_soon() -> None:
-    assert Pace().reserve("w", NOW) == SOON_SECONDS
-
-
-def test_repairs_of_one_workspace_share_a_look() -> None:
     pace = Pace()
-    first = pace.reserve("w", NOW)
-    assert pace.reserve("w", NOW + timedelta(seconds=0.2)) == first - 0.2
-    assert pace.reserve("w", NOW + timedelta(seconds=first)) == SOON_SECONDS
+    assert pace.reserve("w", NOW) == SOON_SECONDS
+    assert 0 < pace.seconds_left("w", after(0.2)) < SOON_SECONDS
+    assert pace.seconds_left("w", after(SOON_SECONDS)) == 0.0
+
+
+def test_a_look_waits_for_more_repairs_of_its_workspace_but_not_for_ever() -> None:
+    pace = Pace()
+    for tenth in range(200):
+        pace.reserve("w", after(tenth / 10))
+        if tenth > 0 and tenth / 10 + QUIET_SECONDS < GATHER_SECONDS:
+            assert pace.seconds_left("w", after(tenth / 10)) == QUIET_SECONDS
+    assert pace.seconds_left("w", after(GATHER_SECONDS)) == 0.0
+
+
+def test_a_repair_during_a_look_is_for_the_next_one() -> None:
+    pace = Pace()
+    pace.reserve("w", NOW)
+    pace.begin("w")
+    assert pace.reserve("w", after(1)) == SOON_SECONDS
 
 
 def test_a_storm_over_many_is_looked_at_at_an_even_rate_and_not_too_late() -> None:
     pace = Pace()
-    slots = [pace.reserve(f"w{number}", NOW) for number in range(200)]
-    assert slots[:3] == [SOON_SECONDS + number / LOOKS_PER_SECOND for number in range(3)]
-    assert max(slots) == LATEST_SECONDS
+    keys = [f"w{number}" for number in range(200)]
+    for key in keys:
+        pace.reserve(key, NOW)
+    left = [pace.seconds_left(key, after(SOON_SECONDS)) for key in keys]
+    assert left[:3] == [number / LOOKS_PER_SECOND for number in range(3)]
+    assert max(left) == LATEST_SECONDS - SOON_SECONDS
+    assert [pace.seconds_left(key, after(SOON_SECONDS)) for key in keys] == left
+
+
+def test_a_place_that_was_given_stays() -> None:
+    pace = Pace()
+    for key in ("v", "w"):
+        pace.reserve(key, NOW)
+        pace.seconds_left(key, after(SOON_SECONDS))
+    assert pace.reserve("w", after(SOON_SECONDS)) == 1 / LOOKS_PER_SECOND
 
 
 def test_more_to_look_at_waits_for_no_slot() -> None:
@@ -30,3 +65,7 @@ def test_more_to_look_at_waits_for_no_slot() -> None:
     pace.reserve("w", NOW)
     pace.hurry("w")
     assert pace.seconds_left("w", NOW) == 0.0
+    assert pace.reserve("w", NOW) == 0.0
+    assert pace.seconds_left("w", NOW) == 0.0
+    pace.begin("w")
+    assert pace.reserve("w", NOW) == SOON_SECONDS

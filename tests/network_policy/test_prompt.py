@@ -169,3 +169,22 @@ async def test_a_process_that_dies_before_the_call_leaves_it_to_the_next(
     await asyncio.sleep(1)
     assert rogue not in {each.id for each in await stage.rules(groups["login"])}
     assert (len(stage.site.tap.of(DriftDetected)), len(stage.site.tap.of(DriftRepaired))) == (1, 1)
+
+
+async def test_a_port_that_escaped_again_is_put_back_by_the_first_call(stage: Stage, twin: RunningTwin) -> None:
+    """Neutron refuses the call, as the port is at another revision; it is out of order just as before, so no look is due."""
+    await stage.service(scan_seconds=NEVER)
+    groups, ports = await stage.standing()
+    await asyncio.sleep(3)
+    before = twin.requests()[-1]["number"]
+    twin.faults({"kind": "delayed", "event_type": "port.update.end", "count": 2, "seconds": 1})
+    escape: dict[str, Any] = {"port_security_enabled": False, "security_groups": []}
+    for _ in range(2):
+        await stage.cloud(lambda c: c.network.update_port(ports["compute-0"], **escape))
+        await asyncio.sleep(0.4)
+    await stage.site.tap.until(DriftRepaired, workspace=stage.name)
+    await asyncio.sleep(2)
+    port = await stage.cloud(lambda c: c.network.get_port(ports["compute-0"]))
+    assert (port.is_port_security_enabled, port.security_group_ids) == (True, [groups["compute"]])
+    assert {each.outcome for each in stage.site.tap.of(CHASSIS.effect) if each.step == "port.update"} == {"done"}
+    assert [each["status"] for each in calls(twin, before)] == [412, 200, 412]

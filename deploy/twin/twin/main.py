@@ -16,6 +16,9 @@ from twin.settings import TwinSettings
 
 log = logging.getLogger("twin")
 
+_THREAD_TURN_SECONDS = 0.0005
+"""How long answering may keep a notification waiting; Python's own 5 ms add up."""
+
 
 def listen(settings: TwinSettings) -> socket.socket:
     """The listening socket."""
@@ -61,6 +64,7 @@ def _arguments() -> dict[str, Any]:
 def main() -> None:
     """Runs until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    sys.setswitchinterval(_THREAD_TURN_SECONDS)
     settings = TwinSettings(**_arguments())
     listener = listen(settings)
     port = listener.getsockname()[1]

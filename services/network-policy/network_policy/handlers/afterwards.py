@@ -11,7 +11,9 @@ from network_policy.store import Known, OpenDrift, PromptRepair
 from shared.work import Work
 
 LEFT_UNDONE_SECONDS = 2.0
-"""A call that has not ended by then was not made, or its outcome was not written down: the process died."""
+"""A call that this process has not begun by then was another's: it died before, or before it wrote down the outcome."""
+GIVEN_UP_SECONDS = 60.0
+"""A call that this process began has ended by then, and its outcome could not be written down."""
 
 
 async def take_over(tx: Work[Context], known: Known, told: Told) -> tuple[Told, tuple[PromptRepair, ...]]:
@@ -21,7 +23,7 @@ async def take_over(tx: Work[Context], known: Known, told: Told) -> tuple[Told, 
         each
         for each in repairs
         if each.repaired_at is None
-        and (each.failed or (tx.now - each.detected_at).total_seconds() >= LEFT_UNDONE_SECONDS)
+        and (each.failed or (tx.now - each.detected_at).total_seconds() >= _patience_seconds(each, tx.context))
     ]
     if not left:
         return told, repairs
@@ -30,6 +32,10 @@ async def take_over(tx: Work[Context], known: Known, told: Told) -> tuple[Told, 
     await remember(tx, known, told, suspect=known.suspect)
     await store.forget_prompt(tx.connection, [each.repair_id for each in left])
     return told, tuple(each for each in repairs if each not in left)
+
+
+def _patience_seconds(repair: PromptRepair, context: Context) -> float:
+    return GIVEN_UP_SECONDS if repair.repair_id in context.under_way else LEFT_UNDONE_SECONDS
 
 
 def under_way(repairs: Iterable[PromptRepair]) -> bool:

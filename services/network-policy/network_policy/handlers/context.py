@@ -32,6 +32,8 @@ class Context:
     remembered: dict[str, object] = field(default_factory=dict, compare=False)
     """Of each workspace what its last look wrote into the history, and under which lane."""
     pace: Pace = field(default_factory=Pace, compare=False)
+    under_way: set[str] = field(default_factory=set, compare=False)
+    """The repairs at once whose calls this process has begun and whose outcome it has not written down."""
 
 
 handlers: Handlers[Context] = Handlers(network_policy, hears_begun=False, tells_of=tells_of)

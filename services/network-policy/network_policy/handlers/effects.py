@@ -26,6 +26,9 @@ from network_policy.handlers.own import marker_of_group, marker_of_rules
 from shared.errors import CloudError, Conflict, NotFound, Unsettled
 from shared.handlers import Turn
 
+CHANGED_MEANWHILE = 412
+"""Neutron's status for a change at another revision."""
+
 
 def opens(step: Step | ProtectPort) -> bool:
     """Whether it is made for what is to be permitted; the others only tighten."""
@@ -74,6 +77,8 @@ class Hand:
                 try:
                     await self._make(step)
                 except (CloudError, Unsettled) as error:
+                    if isinstance(step, ProtectPort) and getattr(error, "status", None) == CHANGED_MEANWHILE:
+                        continue  # it was put right at once, or is out of order in another way: the next look sees it
                     failure = failure or error
         if failure is not None:
             raise failure

@@ -9,6 +9,7 @@ from network_policy.domain.world import GroupRule
 from network_policy.handlers.about import in_order, mentions, note, ports_of, workspaces
 from network_policy.handlers.context import WHOLE_CLOUD, Context, handlers
 from network_policy.handlers.own import is_own, own_calls
+from network_policy.handlers.pace import SOON_SECONDS
 from network_policy.handlers.prompt import Decided, begin, escaped_port, undeclared_rules
 from network_policy.handlers.told import port_of, rule_of
 from network_policy.store import Keeper, OwnCall
@@ -73,13 +74,18 @@ async def _hear_rules(heard: Sequence[Heard], tx: Work[Context]) -> None:
         keepers = {group_id: keeper for keeper in found for group_id in keeper.group_ids.values()}
     decided: list[Decided] = []
     for each in heard:
-        repairs, is_left = undeclared_rules(each, keepers, tx) if each in made and keepers else ([], True)
+        nothing: tuple[list[Decided], set[str], bool] = [], set(), True
+        repairs, found_first, is_left = undeclared_rules(each, keepers, tx) if each in made and keepers else nothing
         decided += repairs
         # What names somebody else's group is his workspace's to know as well.
         if is_left or any(told.remote_group_id for told in _rules_of(each.notification)):
-            spared = () if is_left else {one.repair.workspace for one in repairs}
+            spared = set() if is_left else {*found_first, *(one.repair.workspace for one in repairs)}
             with below(each.traceparent):
                 await _look_at_once(each.notification, tx, spared)
+        for workspace in found_first if not is_left else ():
+            with below(each.traceparent):  # a look is at it, and waits for who did it
+                await note(each.notification, workspace, tx)
+                tx.reconcile(workspace, SOON_SECONDS)
     await begin(decided, tx)
 
 

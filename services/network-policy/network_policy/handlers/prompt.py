@@ -6,7 +6,7 @@ nothing, so it may precede everything else (I8).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from network_policy.domain.world import Group, Port
 from network_policy.handlers.context import Context
 from network_policy.handlers.told import rule_of
 from network_policy.store import Keeper, PromptRepair
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.handlers import Heard
 from shared.telemetry import below
 from shared.work import Call, Settled, Work
@@ -41,12 +41,14 @@ class Decided:
     heard: Heard
 
 
-def undeclared_rules(heard: Heard, keepers: Mapping[str, Keeper], tx: Work[Context]) -> tuple[list[Decided], bool]:
+def undeclared_rules(
+    heard: Heard, keepers: Mapping[str, Keeper], tx: Work[Context]
+) -> tuple[list[Decided], set[str], bool]:
     """What is to be done about rules that were made, and whether something is left that a look has to find out.
 
-    `keepers` by the ids of their groups.
+    `keepers` by the ids of their groups. The second: workspaces in which a look found the rule first.
     """
-    seen, found, is_left = heard.notification, [], False
+    seen, found, found_first, is_left = heard.notification, list[Decided](), set[str](), False
     for told in seen.payload.resources if isinstance(seen.payload, NetworkPayload) else ():
         group_id = told.security_group_id if isinstance(told, SecurityGroupRule) else None
         keeper = keepers.get(group_id or "")
@@ -69,14 +71,14 @@ def undeclared_rules(heard: Heard, keepers: Mapping[str, Keeper], tx: Work[Conte
         )
         digest = digest_of_drift(drift)
         if digest in keeper.open_drift:
-            is_left = True  # a look found it first, and repairs it
+            found_first.add(keeper.workspace)
             continue
         repair = PromptRepair(
             told.id, keeper.workspace, group_id, rule, None, digest, seen.timestamp, tx.now, **who(seen)
         )
-        call = Call("rule.delete", told.id, partial(_delete, tx.context, told.id))
+        call = Call("rule.delete", told.id, partial(_delete, tx.context, repair))
         found.append(Decided(repair, drift, keeper.generation, call, heard))
-    return found, is_left
+    return found, found_first, is_left
 
 
 def escaped_port(heard: Heard, port: Port, keeper: Keeper, tx: Work[Context]) -> Decided | None:
@@ -104,7 +106,7 @@ def escaped_port(heard: Heard, port: Port, keeper: Keeper, tx: Work[Context]) ->
         f"{port.id}@{port.revision}", keeper.workspace, None, None, port, digest_of_drift(drift), seen.timestamp,
         tx.now, **who(seen),
     )  # fmt: skip
-    call = Call("port.update", port.id, partial(_protect, tx.context, step), step)
+    call = Call("port.update", port.id, partial(_protect, tx.context, repair, step), step)
     return Decided(repair, drift, keeper.generation, call, heard)
 
 
@@ -138,24 +140,47 @@ def who(seen: Notification) -> dict[str, Any]:
     return {"actor": (seen.user_id or "")[:255], "request_id": (seen.request_id or "")[:64]}
 
 
-async def _delete(context: Context, rule_id: str, request_id: str) -> str:
-    await context.cloud.delete_rule(rule_id, request_id=request_id, urgent=True)
-    return rule_id
+async def _delete(context: Context, repair: PromptRepair, request_id: str) -> str:
+    context.under_way.add(repair.repair_id)
+    await context.cloud.delete_rule(repair.repair_id, request_id=request_id, urgent=True)
+    return repair.repair_id
 
 
-async def _protect(context: Context, step: ProtectPort, request_id: str) -> str:
-    try:
-        await context.cloud.protect_port(
-            step.port_id, step.group_ids, revision=step.revision, request_id=request_id, urgent=True
-        )
-    except NotFound:
-        return step.port_id  # it went meanwhile: nothing is left to protect
+async def _protect(context: Context, repair: PromptRepair, step: ProtectPort, request_id: str) -> str:
+    context.under_way.add(repair.repair_id)
+    revision = step.revision
+    for is_last in (False, False, True):
+        try:
+            await context.cloud.protect_port(
+                step.port_id, step.group_ids, revision=revision, request_id=request_id, urgent=True
+            )
+        except NotFound:
+            return step.port_id  # it went meanwhile: nothing is left to protect
+        except Conflict as changed:
+            found = await context.cloud.port(step.port_id)
+            if found is None or _is_protected(found, step):
+                return step.port_id
+            if is_last or repair.port is None or not _is_same_escape(found, repair.port):
+                raise changed  # whoever changed it otherwise may be right: a look finds out
+            revision = found.revision
+        else:
+            break
     return step.port_id
+
+
+def _is_protected(port: Port, step: ProtectPort) -> bool:
+    return port.port_security and port.group_ids == step.group_ids and not port.address_pairs
+
+
+def _is_same_escape(port: Port, before: Port) -> bool:
+    """Whether the port is out of order again just as it was."""
+    return replace(port, revision=before.revision) == before
 
 
 async def _settled(work: Work[Any], outcomes: Sequence[Settled]) -> None:
     """Tell that they are repaired; what failed is left to a look, at once."""
     now = work.now
+    work.context.under_way.difference_update(each.about[0].repair_id for each in outcomes)
     done = [each for each in outcomes if each.made]
     failed = [each for each in outcomes if not each.made]
     if failed:

@@ -24,6 +24,7 @@ async def reconcile(turn: Turn[Context]) -> float | None:
     too_early_seconds = turn.context.pace.seconds_left(turn.key, turn.now)
     if too_early_seconds > NOT_WORTH_WAITING_SECONDS:
         return too_early_seconds
+    turn.context.pace.begin(turn.key)
     async with turn.transaction() as tx:
         known = await store.load(tx.connection, turn.key)
     if known is None or known.state == "withdrawn":
