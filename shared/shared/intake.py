@@ -46,6 +46,8 @@ class Delivery:
 
     kind: Literal["event", "command"]
     given: Input
+    aggregate: str | None = None
+    """Whose message it was stored as, once it is."""
     stored: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -94,6 +96,7 @@ class Intake(Generic[C]):
                 logger().exception("intake.unstorable")
                 await self._set_aside(batch[0], error)
                 break
+        self._runtime.wakes.stored.update(delivery.aggregate for delivery in batch if delivery.aggregate)
         self._runtime.wakes.decide.set()
         for delivery in batch:
             if not delivery.stored.done():
@@ -305,4 +308,7 @@ async def _insert(
         work.now,
         work.now if state == "rejected" else None,
     )
-    return said == "INSERT 0 1"
+    is_new = said == "INSERT 0 1"
+    if is_new:
+        delivery.aggregate = envelope.subject
+    return is_new

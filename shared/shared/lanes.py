@@ -16,6 +16,8 @@ from shared.telemetry import cleaned, logger, span
 from shared.work import C, Work
 
 POLL_SECONDS = 0.5
+AFTERWARDS_SECONDS = 0.02
+"""So soon after a handler has ended is looked for what it may have let go on; what was stored wakes the lane itself."""
 MAX_ATTEMPTS = 8
 MAX_TOGETHER = 16
 _NOT_THEIRS: tuple[type[BaseException], ...] = (LeaseLost, *LOST)
@@ -69,6 +71,9 @@ class DecideLane(Generic[C]):
         self._runtime = runtime
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(runtime.work_concurrency)
+        self._looks = 0
+        self._looks_at_last_end = -1
+        self._afterwards: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Work, for ever; cancelled, it lets what has begun end."""
@@ -77,10 +82,14 @@ class DecideLane(Generic[C]):
                 await self._dispatch()
                 await wait(self._runtime.wakes.decide, POLL_SECONDS)
         finally:
+            if self._afterwards is not None:
+                self._afterwards.cancel()
             if self._busy:
                 await asyncio.wait(set(self._busy.values()), timeout=5)
 
     async def _dispatch(self) -> None:
+        self._looks += 1
+        self._runtime.wakes.stored &= self._busy.keys()  # those are passed over here
         held = [bucket for bucket in self._runtime.leases.held if self._runtime.leases.holds(bucket) is not None]
         try:
             rows = await self._runtime.pool.fetch(_WAITING, held, self._runtime.clock.now(), list(self._busy))
@@ -97,7 +106,19 @@ class DecideLane(Generic[C]):
     def _ended(self, aggregates: list[str], _: object) -> None:
         for aggregate in aggregates:
             del self._busy[aggregate]
-        self._runtime.wakes.decide.set()  # something may have come between the last look and the task's end
+        wakes = self._runtime.wakes
+        if not wakes.stored.isdisjoint(aggregates):
+            wakes.decide.set()
+            return
+        self._looks_at_last_end = self._looks
+        if self._afterwards is None or self._afterwards.done():
+            self._afterwards = asyncio.create_task(self._look_afterwards())
+
+    async def _look_afterwards(self) -> None:
+        """Wake the lane unless it has looked meanwhile, as it does all the time when there is much to do."""
+        await self._runtime.clock.sleep(AFTERWARDS_SECONDS)
+        if self._looks == self._looks_at_last_end:
+            self._runtime.wakes.decide.set()
 
     async def _drain(self, rows: Sequence[Any]) -> None:
         """Handle the aggregates' messages, from these first ones on, as long as they may be."""

@@ -26,10 +26,12 @@ HEAD_SECONDS = 5.0
 CONFIRM_TIMEOUT_SECONDS = 10.0
 BATCH = 500
 LONGEST_BACK_OFF_SECONDS = 5.0
+NOTE_SECONDS = 0.05
+"""How long what is confirmed waits to be noted with others: what a crash has told once more, which does no harm."""
 
 _UNSENT = """
 SELECT aggregate, sequence, event_id::text, type, exchange, body, signature FROM outbox
-WHERE sent_at IS NULL AND bucket = ANY($1) ORDER BY aggregate, sequence LIMIT $2
+WHERE sent_at IS NULL AND bucket = ANY($1) AND NOT event_id = ANY($3::uuid[]) ORDER BY aggregate, sequence LIMIT $2
 """
 # Row by row, in one round trip: a plan made while the outbox was small must not scan it later.
 _SENT = "UPDATE outbox SET sent_at = $3 WHERE aggregate = $1 AND sequence = $2"
@@ -45,6 +47,9 @@ class Relay(Generic[C]):
         self._url = url
         self._next_head = 0.0
         self._confirmed = 0
+        self._unnoted: dict[str, tuple[str, int]] = {}
+        """Confirmed by the broker and not yet noted in the outbox: aggregate and sequence by the event's id."""
+        self._note_at = 0.0
         self.connected = asyncio.Event()
 
     async def run(self) -> None:
@@ -70,6 +75,7 @@ class Relay(Generic[C]):
                 )
             finally:
                 self.connected.clear()
+                await self._note()
                 if connection is not None:
                     with contextlib.suppress(Exception):
                         await asyncio.wait_for(connection.close(), 3)
@@ -85,14 +91,16 @@ class Relay(Generic[C]):
             if now >= self._next_head:
                 self._next_head = now + HEAD_SECONDS
                 await self._tell_heads(exchanges[EVENTS_EXCHANGE])
+            if now >= self._note_at or len(self._unnoted) >= BATCH:
+                await self._note()
             if sent < BATCH:
-                await wait(self._runtime.wakes.relay, POLL_SECONDS)
+                await wait(self._runtime.wakes.relay, NOTE_SECONDS if self._unnoted else POLL_SECONDS)
         raise ConnectionError("the connection was closed")
 
     async def _tell_some(self, exchanges: dict[str, AbstractExchange]) -> int:
         held = [bucket for bucket in self._runtime.leases.held if self._runtime.leases.holds(bucket) is not None]
         try:
-            rows = await self._runtime.pool.fetch(_UNSENT, held, BATCH)
+            rows = await self._runtime.pool.fetch(_UNSENT, held, BATCH, list(self._unnoted))
         except LOST as error:
             logger().warning("relay.database-lost", error=str(error) or type(error).__name__)
             await self._runtime.clock.sleep(0.5)
@@ -108,16 +116,25 @@ class Relay(Generic[C]):
         confirmed = _confirmed_prefixes(rows, outcomes)
         failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if confirmed:
-            now = self._runtime.clock.now()
-            try:
-                await self._runtime.pool.executemany(_SENT, [(*one, now) for one in confirmed])
-            except INTERRUPTED:  # told but not noted: told once more, which does no harm
-                logger().warning("relay.not-noted", events=len(confirmed))
+            if not self._unnoted:
+                self._note_at = self._runtime.clock.monotonic_seconds() + NOTE_SECONDS
+            self._unnoted |= {row["event_id"]: (row["aggregate"], row["sequence"]) for row in confirmed}
             self._confirmed += len(confirmed)
             metrics.EVENTS_SENT.inc(len(confirmed))
         if failures:
             raise failures[0]
         return len(rows)
+
+    async def _note(self) -> None:
+        """Write what was confirmed into the outbox, so that it is not told again."""
+        if not self._unnoted:
+            return
+        noted, now = dict(self._unnoted), self._runtime.clock.now()
+        self._unnoted.clear()
+        try:
+            await self._runtime.pool.executemany(_SENT, [(*one, now) for one in noted.values()])
+        except INTERRUPTED:  # told but not noted: told once more
+            logger().warning("relay.not-noted", events=len(noted))
 
     async def _publish(self, exchange: AbstractExchange, row: Any) -> None:
         message = aio_pika.Message(
@@ -173,13 +190,13 @@ class Relay(Generic[C]):
             await exchange.publish(message, kind.type, mandatory=False, timeout=CONFIRM_TIMEOUT_SECONDS)
 
 
-def _confirmed_prefixes(rows: list[Any], outcomes: list[BaseException | None]) -> list[tuple[str, int]]:
+def _confirmed_prefixes(rows: list[Any], outcomes: list[BaseException | None]) -> list[Any]:
     """Of each aggregate the rows up to its first failure: a later one must not count as sent before an earlier one."""
-    confirmed: list[tuple[str, int]] = []
+    confirmed: list[Any] = []
     broken: set[str] = set()
     for row, outcome in zip(rows, outcomes, strict=True):
         if outcome is not None:
             broken.add(row["aggregate"])
         elif row["aggregate"] not in broken:
-            confirmed.append((row["aggregate"], row["sequence"]))
+            confirmed.append(row)
     return confirmed

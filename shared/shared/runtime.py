@@ -35,6 +35,8 @@ class Wakes:
     decide: asyncio.Event = field(default_factory=asyncio.Event)
     reconcile: asyncio.Event = field(default_factory=asyncio.Event)
     relay: asyncio.Event = field(default_factory=asyncio.Event)
+    stored: set[str] = field(default_factory=set)
+    """The aggregates of messages stored since the decide lane last looked at them."""
 
     def all(self) -> None:
         self.decide.set()

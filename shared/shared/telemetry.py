@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, Tracer
 
 from shared.errors import Configuration
 
@@ -130,13 +131,20 @@ def _remote(traceparent: str | None) -> Any:
     return trace.set_span_in_context(NonRecordingSpan(context))
 
 
+@lru_cache(maxsize=1)
+def _tracer(provider: trace.TracerProvider) -> Tracer:
+    """Asking a provider each time costs more than the span."""
+    return provider.get_tracer("tresor")
+
+
 @contextmanager
 def span(
     name: str, traceparent: str | None = None, kind: SpanKind = SpanKind.INTERNAL, **attributes: str
 ) -> Iterator[Span]:
     """A span named by the message's type (never by an id), below `traceparent` or the current span."""
-    tracer = trace.get_tracer("tresor")
-    with tracer.start_as_current_span(name, context=_remote(traceparent), kind=kind, attributes=attributes) as current:
+    with _tracer(trace.get_tracer_provider()).start_as_current_span(
+        name, context=_remote(traceparent), kind=kind, attributes=attributes
+    ) as current:
         yield current
 
 

@@ -72,9 +72,8 @@ def confirms_not_awaited(patch: Patch, _: Ground) -> None:
 
 
 def failed_publishes_overtaken(patch: Patch, _: Ground) -> None:
-    def whatever_was_confirmed(rows: Any, outcomes: Any) -> list[tuple[str, int]]:
-        pairs = zip(rows, outcomes, strict=True)
-        return [(row["aggregate"], row["sequence"]) for row, outcome in pairs if outcome is None]
+    def whatever_was_confirmed(rows: Any, outcomes: Any) -> list[Any]:
+        return [row for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
 
     patch.setattr(shared.relay, "_confirmed_prefixes", whatever_was_confirmed)
 
