@@ -2,8 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from contracts.network_policy import GroupHygiene, HygieneShown, ShowHygiene
+from network_policy.cloud import reading
+from network_policy.domain.world import Group
 from tests.network_policy.stage import Stage
 
 
@@ -20,6 +25,10 @@ async def shown(stage: Stage, until: Callable[[HygieneShown], bool], of: str | N
 
 def about(answer: HygieneShown, group_id: str) -> GroupHygiene | None:
     return next((each for each in answer.groups if each.group_id == group_id), None)
+
+
+def kinds_of(group: GroupHygiene | None) -> set[str]:
+    return {remark.kind for remark in group.remarks} if group else set()
 
 
 async def test_a_strangers_messy_group_is_seen_and_told_until_it_is_clean_l12(stage: Stage) -> None:
@@ -67,3 +76,55 @@ async def test_tresors_own_groups_are_the_least_there_are(stage: Stage) -> None:
         assert not {remark.kind for remark in each.remarks} & {"rule-repeated", "rule-shadowed", "group-not-least"}, (
             each
         )
+
+
+async def test_groups_of_missing_projects_are_told_l12(stage: Stage) -> None:
+    """CVE-2022-3277, CVE-2023-3637."""
+    await stage.service(scan_seconds=1)
+    await stage.standing()
+
+    def leave(c: Any) -> tuple[str, str]:
+        project = c.identity.create_project(name=f"{stage.name}-gone", domain_id="default")
+        return project.id, c.network.create_security_group(name="left", project_id=project.id).id
+
+    project_id, group_id = await stage.cloud(leave)
+    before = about(await shown(stage, lambda told: about(told, group_id) is not None), group_id)
+    assert before is not None
+    assert "group-of-no-project" not in kinds_of(before)
+    await stage.cloud(lambda c: c.identity.delete_project(project_id))
+    await shown(stage, lambda told: "group-of-no-project" in kinds_of(about(told, group_id)))
+    await stage.cloud(lambda c: c.network.delete_security_group(group_id))
+
+
+async def test_a_rule_that_says_nothing_clear_is_told_l12(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CVE-2019-9735. Neutron refuses such rules today: here it answers as with a database that had one already."""
+    await stage.service(scan_seconds=1)
+    await stage.standing()
+
+    def make(c: Any) -> tuple[str, str]:
+        group = c.network.create_security_group(name="old")
+        rule = c.network.create_security_group_rule(
+            security_group_id=group.id, direction="ingress", ethertype="IPv4", remote_ip_prefix="10.0.0.0/9"
+        )
+        return group.id, rule.id
+
+    group_id, rule_id = await stage.cloud(make)
+    as_it_is = reading.group
+
+    def as_it_was(body: reading.Body) -> Group:
+        rules = [
+            {**rule, "remote_ip_prefix": "10.0.0.0/99", "normalized_cidr": None} if rule["id"] == rule_id else rule
+            for rule in body["security_group_rules"]
+        ]
+        return as_it_is({**body, "security_group_rules": rules})
+
+    before = about(await shown(stage, lambda told: about(told, group_id) is not None), group_id)
+    assert before is not None
+    assert "rule-unclear" not in kinds_of(before)
+    monkeypatch.setattr(reading, "group", as_it_was)
+    answer = about(await shown(stage, lambda told: "rule-unclear" in kinds_of(about(told, group_id))), group_id)
+    assert answer is not None
+    (remark,) = (each for each in answer.remarks if each.kind == "rule-unclear")
+    assert (remark.rule_ids, remark.words) == ((rule_id,), "'10.0.0.0/99' is no prefix")
+    assert answer.rules == answer.least_rules, "it is left alone"
+    await stage.cloud(lambda c: c.network.delete_security_group(group_id))

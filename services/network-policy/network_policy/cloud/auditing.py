@@ -4,15 +4,13 @@ One request is not all reading: Neutron makes the caller's own project a default
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from openstack.connection import Connection
-from openstack.exceptions import raise_from_response
 
 from network_policy.cloud import inventories, reading
-from network_policy.cloud.listing import everything
+from network_policy.cloud.listing import ADMIN_ROLE, everything, pages_of
 from network_policy.domain.audit.inventory import Inventory, Part
 from network_policy.domain.world import World
 from shared.cloud import Cloud
@@ -22,11 +20,8 @@ Body = Mapping[str, Any]
 Progress = Callable[[str, int], None]
 """Told what was read, and how much of it."""
 
-PAGE_SIZE = 1000
-MAX_PAGES = 10_000
 ATTACHMENTS_MICROVERSION = "3.27"
 """Cinder's first with the attachments API."""
-ADMIN_ROLE = "admin"
 HIDDEN = "the list is empty, as Neutron shows it to those who may not see agents"
 
 NEUTRON: tuple[tuple[Part, str, str], ...] = (
@@ -85,7 +80,7 @@ class AuditingCloud:
         def other(proxy: str, path: str, key: str, microversion: str) -> Callable[[Connection], tuple[Body, ...]]:
             if proxy == "compute" and is_whole:
                 path += "?all_tenants=1"  # Nova refuses it to others, where Cinder shows them their own
-            return lambda connection: tuple(_pages(getattr(connection, proxy), path, key, microversion))
+            return lambda connection: tuple(pages_of(getattr(connection, proxy), path, key, microversion))
 
         await asyncio.gather(
             *(read(part, neutron(path, key)) for part, path, key in NEUTRON),
@@ -137,27 +132,3 @@ def _words(error: CloudError) -> str:
     status = getattr(error, "status", None)
     said = " ".join(str(error).split())[:200] or type(error).__name__
     return f"HTTP {status}: {said}" if status else said
-
-
-def _pages(proxy: Any, path: str, key: str, microversion: str) -> Iterator[Body]:
-    """A collection of Nova, Cinder, Glance or Keystone, page by page. A page that fails fails the list."""
-    parts = urlsplit(path)
-    query = [*parse_qsl(parts.query), *([] if key == "projects" else [("limit", str(PAGE_SIZE))])]
-    for _ in range(MAX_PAGES):
-        response = proxy.get(parts.path, params=query, **({"microversion": microversion} if microversion else {}))
-        raise_from_response(response)
-        body = response.json()
-        yield from (dict(each) for each in body[key])
-        following = _next(body, key)
-        if not following or not body[key]:
-            return
-        query = parse_qsl(urlsplit(following).query)
-
-
-def _next(body: Body, key: str) -> str:
-    for link in body.get(f"{key}_links") or ():
-        if link.get("rel") == "next":
-            return str(link["href"])
-    links = body.get("links")
-    in_links = links.get("next") if isinstance(links, Mapping) else None
-    return str(body.get("next") or in_links or "")

@@ -14,7 +14,6 @@ from network_policy.domain.audit.inventory import (
     Server,
     Volume,
 )
-from network_policy.domain.hygiene.unclear import unclear
 from network_policy.domain.world import World
 
 Body = Mapping[str, Any]
@@ -26,7 +25,6 @@ def inventory(
     bodies: Mapping[Part, tuple[Body, ...]], unread: Mapping[Part, str], *, world: World, account: str
 ) -> Inventory:
     """What was read, by list."""
-    rules = [rule for group in bodies[Part.GROUPS] for rule in group.get("security_group_rules") or ()]
     return Inventory(
         world=world,
         unread=unread,
@@ -34,7 +32,6 @@ def inventory(
         account=account,
         project_names={str(body["id"]): str(body.get("name") or "") for body in bodies[Part.PROJECTS]},
         port_facts={str(body["id"]): port_facts(body) for body in bodies[Part.PORTS]},
-        unclear_rules={str(rule["id"]): why for rule in rules if (why := unclear(rule))},
         agents=tuple(agent(body) for body in bodies[Part.AGENTS]),
         default_rules=tuple(default_rule(body) for body in bodies[Part.DEFAULT_RULES]),
         servers=tuple(server(body) for body in bodies[Part.SERVERS]),

@@ -1,6 +1,6 @@
 """Whole lists from Neutron, page by page: a page that fails fails the list, so a short list is never taken for whole."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -9,6 +9,8 @@ from openstack.exceptions import NotFoundException, raise_from_response
 
 T = TypeVar("T")
 PAGE_SIZE = 1000
+MAX_PAGES = 10_000
+ADMIN_ROLE = "admin"
 MAX_FILTER_VALUES = 50
 """Ids in one request's query: beyond, the address would be longer than servers take."""
 
@@ -61,3 +63,35 @@ def _pages(connection: Connection, path: str, key: str, query: list[tuple[str, s
         for link in body.get(f"{key}_links") or ():
             if link.get("rel") == "next" and body[key]:
                 following = parse_qsl(urlsplit(link["href"]).query)
+
+
+def project_ids(connection: Connection) -> frozenset[str] | None:
+    """All projects that exist; None for an account that Keystone would show some of them only."""
+    auth: Any = connection.session.auth
+    if ADMIN_ROLE not in auth.get_access(connection.session).role_names:
+        return None
+    return frozenset(str(body["id"]) for body in pages_of(connection.identity, "/projects", "projects"))
+
+
+def pages_of(proxy: Any, path: str, key: str, microversion: str = "") -> Iterator[Mapping[str, Any]]:
+    """A collection of Nova, Cinder, Glance or Keystone, page by page. A page that fails fails the list."""
+    parts = urlsplit(path)
+    query = [*parse_qsl(parts.query), *([] if key == "projects" else [("limit", str(PAGE_SIZE))])]
+    for _ in range(MAX_PAGES):
+        response = proxy.get(parts.path, params=query, **({"microversion": microversion} if microversion else {}))
+        raise_from_response(response)
+        body = response.json()
+        yield from (dict(each) for each in body[key])
+        following = _next(body, key)
+        if not following or not body[key]:
+            return
+        query = parse_qsl(urlsplit(following).query)
+
+
+def _next(body: Mapping[str, Any], key: str) -> str:
+    for link in body.get(f"{key}_links") or ():
+        if link.get("rel") == "next":
+            return str(link["href"])
+    links = body.get("links")
+    in_links = links.get("next") if isinstance(links, Mapping) else None
+    return str(body.get("next") or in_links or "")

@@ -7,7 +7,7 @@ from typing import TypeVar
 from openstack.connection import Connection
 
 from network_policy.cloud import reading
-from network_policy.cloud.listing import everything, trunks
+from network_policy.cloud.listing import everything, project_ids, trunks
 from network_policy.domain.rule import RemoteKind
 from network_policy.domain.topology import ROUTER_INTERFACES
 from network_policy.domain.world import Group, Port, Trunk, World
@@ -46,6 +46,10 @@ class ObservingCloud:
     async def ports(self, project_id: str) -> tuple[Port, ...]:
         """The project's ports."""
         return await self._get(lambda c: everything(c, "/ports", "ports", reading.port, project_id=project_id))
+
+    async def project_ids(self) -> frozenset[str] | None:
+        """All projects that exist; None where the account is not shown them all. Raises CloudError."""
+        return await self._get(project_ids)
 
     async def surroundings(
         self, project_id: str, groups: tuple[Group, ...], ports: tuple[Port, ...], network_ids: Iterable[str]

@@ -1,8 +1,10 @@
 """Neutron's JSON as values of the domain; whatever a release or driver leaves out has its safest reading."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
+from network_policy.domain.hygiene.unclear import UNCLEAR_BY, unclear
 from network_policy.domain.rule import read_rule
 from network_policy.domain.world import (
     AddressGroup,
@@ -40,7 +42,14 @@ def group_rule(body: Body) -> GroupRule:
             remote_group_id=body.get("remote_group_id"),
             remote_address_group_id=body.get("remote_address_group_id"),
         ),
+        unclear=_unclear(*map(body.get, UNCLEAR_BY)),
     )
+
+
+@lru_cache(maxsize=16_384)
+def _unclear(*values: Any) -> str:
+    """Each look reads much the same rules as the one before."""
+    return unclear(dict(zip(UNCLEAR_BY, values, strict=True)))
 
 
 def group(body: Body) -> Group:

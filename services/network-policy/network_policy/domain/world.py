@@ -1,6 +1,6 @@
 """What Neutron says, as values. A world may be one workspace's surroundings or the whole cloud (`whole`)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from network_policy.domain.rule import Rule
 
@@ -16,6 +16,8 @@ class GroupRule:
     id: str
     group_id: str
     rule: Rule
+    unclear: str = field(default="", compare=False, repr=False)
+    """Why it can't be taken at its word, so that `rule` is the widest that it may mean; empty where it can."""
 
 
 @dataclass(frozen=True, slots=True)

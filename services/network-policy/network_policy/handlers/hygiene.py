@@ -13,8 +13,9 @@ from network_policy.domain.hygiene.inspection import Inspection
 from network_policy.domain.world import World
 from network_policy.handlers.context import Context, handlers
 from network_policy.store import hygiene as kept
+from shared.errors import CloudError
 from shared.handlers import Turn
-from shared.telemetry import cleaned
+from shared.telemetry import cleaned, logger
 from shared.work import Work
 
 MAX_NAME = 200
@@ -22,30 +23,47 @@ MAX_WORDS = 300
 
 
 async def keep_hygiene(turn: Turn[Context], world: World, observed_at: datetime) -> None:
-    """Look at every group of the world, unless the same was looked at before."""
-    digest = await asyncio.to_thread(digest_of_groups, world)
+    """Look at every group of the world, unless the same was looked at before.
+
+    Projects are asked for after the groups were listed, so that one that is made meanwhile is not taken for missing.
+    """
+    projects = await _projects(turn.context)
+    digest = await asyncio.to_thread(digest_of_groups, world, projects)
     async with turn.transaction() as tx:
         before = await kept.load_scan(tx.connection)
         if before is not None and before.digest == digest:
             await kept.seen_again(tx.connection, observed_at)
             return
-    looked = await asyncio.to_thread(_look, world, turn.context.site)
+    looked = await asyncio.to_thread(_look, world, turn.context.site, projects)
     async with turn.transaction() as tx:
         await kept.save_hygiene(tx.connection, digest, observed_at, looked)
 
 
-def _look(world: World, site: Site) -> tuple[Looked, ...]:
+async def _projects(context: Context) -> frozenset[str] | None:
+    """All that exist; None where nobody can tell, so that no group is said to be of none."""
+    try:
+        return await context.cloud.project_ids()
+    except CloudError as error:
+        logger().warning("hygiene.projects_unread", error=str(error)[:MAX_WORDS])
+        return None
+
+
+def _look(world: World, site: Site, projects: frozenset[str] | None) -> tuple[Looked, ...]:
     places = [prefix for zone in site.zones.values() for prefix in zone.prefixes]
     places += [prefix for endpoint in site.endpoints.values() for prefix in endpoint.prefixes]
-    return tuple(Inspection(world, places=tuple(dict.fromkeys(places))).groups())
+    return tuple(Inspection(world, projects, tuple(dict.fromkeys(places))).groups())
 
 
-def digest_of_groups(world: World) -> str:
-    """SHA-256 over groups, rules, address groups, and which ports with which kind of address are in which group."""
+def digest_of_groups(world: World, projects: frozenset[str] | None) -> str:
+    """SHA-256 over groups, whether their projects exist, rules, address groups, and which ports with which kind of
+    address are in which group."""
     hashed = hashlib.sha256()
     for group in sorted(world.groups, key=lambda each: each.id):
-        rules = [[each.id, str(each.rule.key())] for each in sorted(group.rules, key=lambda each: each.id)]
-        hashed.update(json.dumps([group.id, group.name, group.project_id, rules]).encode())
+        rules = [
+            [each.id, str(each.rule.key()), each.unclear] for each in sorted(group.rules, key=lambda each: each.id)
+        ]
+        is_known = None if projects is None else group.project_id in projects
+        hashed.update(json.dumps([group.id, group.name, group.project_id, is_known, rules]).encode())
     for port in sorted(world.ports, key=lambda each: each.id):
         has_ipv6 = any(":" in address for address in port.addresses)
         hashed.update(json.dumps([port.id, sorted(port.group_ids), has_ipv6]).encode())

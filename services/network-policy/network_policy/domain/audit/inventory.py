@@ -116,8 +116,6 @@ class Inventory:
     project_names: Mapping[str, str] = field(default_factory=dict)
     """All projects that exist, by id, where they could be read."""
     port_facts: Mapping[str, PortFacts] = field(default_factory=dict)
-    unclear_rules: Mapping[str, str] = field(default_factory=dict)
-    """Why a rule can't be taken at its word, by id."""
     agents: tuple[Agent, ...] = ()
     default_rules: tuple[DefaultRule, ...] = ()
     servers: tuple[Server, ...] = ()

@@ -42,7 +42,6 @@ class Subject:
             self.inventory.world,
             project_ids=frozenset(self.inventory.project_names) if read and self.inventory.is_whole else None,
             places=self.expected.places,
-            unclear=self.inventory.unclear_rules,
         )
 
     @cached_property
@@ -110,10 +109,7 @@ class Subject:
         return {
             group.id: {
                 ethertype: normalise(
-                    kinds
-                    for _, kinds in opened_to_world(
-                        (each for each in group.rules if each.id not in self.inventory.unclear_rules), ethertype
-                    )
+                    kinds for _, kinds in opened_to_world((each for each in group.rules if not each.unclear), ethertype)
                 )
                 for ethertype in ETHERTYPES
             }

@@ -67,19 +67,20 @@ class Inspection:
     """Looks at every group of a world. `project_ids`: all that exist, or None where that isn't known.
 
     `places`: prefixes of the site's zones and endpoints; a rule that holds more than such a place is over-broad.
-    `unclear`: why a rule can't be taken at its word, by rule id.
     """
 
     world: World
     project_ids: frozenset[str] | None = None
     places: tuple[str, ...] = ()
-    unclear: Mapping[str, str] = field(default_factory=dict)
+    unclear: Mapping[str, str] = field(init=False)
+    """Why a rule can't be taken at its word, by rule id."""
     _members: dict[str, list[Port]] = field(init=False)
     _group_ids: frozenset[str] = field(init=False)
     _referenced: frozenset[str] = field(init=False)
     _least: dict[frozenset[Rule], Least] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.unclear = {each.id: each.unclear for group in self.world.groups for each in group.rules if each.unclear}
         self._members = {}
         for port in self.world.ports:
             for group_id in port.group_ids:

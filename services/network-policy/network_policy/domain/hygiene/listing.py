@@ -4,15 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from network_policy.domain.hygiene.unclear import unclear
+from network_policy.domain.hygiene.unclear import UNCLEAR_BY, unclear
 from network_policy.domain.rule import ICMP, ICMPV6, protocol_number, read_rule
 from network_policy.domain.world import GroupRule
 
 MAX_RULES = 100_000
-_FIELDS = (
-    "direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix", "remote_group_id",
-    "remote_address_group_id",
-)  # fmt: skip
 
 
 class NotAListing(Exception):
@@ -51,7 +47,7 @@ def read_listing(document: Any) -> tuple[ListedGroup, ...]:
 
 def read_group_rule(rule_id: str, group_id: str, fields: Mapping[str, Any]) -> GroupRule:
     """A rule with Neutron's fields; an unclear one in its widest meaning."""
-    given: dict[str, Any] = {name: fields.get(name) for name in _FIELDS}
+    given: dict[str, Any] = {name: fields.get(name) for name in UNCLEAR_BY}
     if given["direction"] not in ("ingress", "egress"):
         given["direction"] = "ingress"
     for name in ("port_range_min", "port_range_max"):

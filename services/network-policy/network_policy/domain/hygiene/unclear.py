@@ -6,6 +6,11 @@ from typing import Any
 
 from network_policy.domain.rule import ICMP, ICMPV6, PORT_PROTOCOLS, Ethertype, protocol_number
 
+UNCLEAR_BY = (
+    "direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix", "remote_group_id",
+    "remote_address_group_id",
+)  # fmt: skip
+"""The fields that tell."""
 _ONLY_IPV6 = frozenset({41, 43, 44, 58, 59, 60})
 _ANY = frozenset({"", "any", "-1", "none"})
 

@@ -15,7 +15,7 @@ _ICMPV6: Intervals = ((ICMPV6 * 65536, ICMPV6 * 65536 + 65535),)
 
 
 def _deletions(subject: Subject, group: Group, ethertype: Ethertype, wanted: Intervals) -> tuple[str, ...]:
-    rules = [each for each in group.rules if each.id not in subject.inventory.unclear_rules]
+    rules = [each for each in group.rules if not each.unclear]
     return tuple(
         f"openstack security group rule delete {rule_id}"
         for rule_id, kinds in opened_to_world(rules, ethertype)
