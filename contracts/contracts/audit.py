@@ -157,7 +157,9 @@ def read_export(lines: Iterable[str]) -> Iterator[Row | Head]:
             if said.pop("format") != FORMAT:
                 raise ValueError("another format")
             yield _head(said) if "head" in said else _row(said)
-        except (KeyError, TypeError, AttributeError, ValueError, binascii.Error, OverflowError) as error:
+        except KeyError as error:
+            raise ValueError(f"line {number} is no line of an audit export: it has no field {error}") from None
+        except (TypeError, AttributeError, ValueError, binascii.Error, OverflowError) as error:
             raise ValueError(f"line {number} is no line of an audit export: {error}") from None
 
 

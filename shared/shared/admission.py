@@ -144,7 +144,11 @@ class Admission(Generic[C]):
         if kind is None:
             raise Refused("unknown-type", f"{self.service} knows no {envelope.type}", key.kid, envelope.id)
         roles = ", ".join(sorted(kind.roles))
-        refuse.unless(bool(kind.roles & key.roles), "wrong-role", f"{envelope.type} wants one of the roles {roles}")
+        refuse.unless(
+            bool(kind.roles & key.roles),
+            "wrong-role",
+            f"{envelope.type} wants one of the roles {roles}; key {key.kid} has none",
+        )
         refuse.unless(envelope.notbefore <= now + CLOCK_TOLERANCE, "not-yet-valid", f"good from {envelope.notbefore}")
         may = key.covers(envelope.subject) or (issubclass(kind, Query) and envelope.subject == "site")
         refuse.unless(may, "wrong-workspace", f"key {key.kid} is not for {envelope.subject}")

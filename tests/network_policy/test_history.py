@@ -172,3 +172,20 @@ async def test_the_command_asks_of_the_past_m4(stage: Stage, broker: BrokerLease
     assert (long_ago.code, "Not known" in long_ago.out) == (1, True), long_ago
     assert (await tresor("--from", "outside")).code == 2
     assert (await tresor("--at", "yesterday")).code == 2
+
+
+async def test_before_the_first_full_scan_nothing_is_claimed(stage: Stage) -> None:
+    """What looks at the own project saw is a part of the cloud: a proof over it would accuse ports that are in order."""
+    service = await stage.service(scan_seconds=NEVER)
+    groups, _ = await stage.standing()
+    await stage.open_ssh(groups["login"])
+    await stage.site.tap.until(DriftRepaired, workspace=stage.name)
+    now = stage.site.clock.now()
+    assert await service.pool.fetchval("SELECT count(*) FROM history")
+    at = await ask(stage, begin=now)
+    assert [(each.verdict, each.counterexamples) for each in at.verdicts] == [("unknown", ())]
+    span = await ask(stage, begin=now - timedelta(seconds=60), end=now, source="outside", target="login")
+    assert (span.spans, bool(span.unknown)) == ((), True)
+    await service.pool.execute("INSERT INTO observed_span VALUES ($1, $1)", now + timedelta(seconds=1))
+    assert [each.verdict for each in (await ask(stage, begin=now)).verdicts] == ["unknown"]
+    assert not (await ask(stage, begin=now - timedelta(seconds=9), end=now, source="outside", target="login")).spans

@@ -14,7 +14,7 @@ from shared.testing import Site
 from shared.work import Work
 from tests.network_policy.test_hygiene import OSC, slide, tcp
 from tests.operator_cli.conftest import Tresor
-from tests.operator_cli.provisioner_double import make_context
+from tests.operator_cli.provisioner_double import make_context, make_handlers
 
 
 def written(folder: Path, document: Any) -> str:
@@ -94,3 +94,22 @@ async def test_hygiene_is_shown_and_checked(served: list[HygieneShown], operator
     ended = await operator("policy", "hygiene", "-o", "json")
     assert ended.code == Exit.NEGATIVE, "nobody looked yet"
     assert json.loads(ended.out)["observed_at"] is None
+
+
+async def test_a_mistyped_name_is_not_told_as_good(served: list[HygieneShown], site: Site, operator: Tresor) -> None:
+    """`--check` in a pipeline would pass for ever on a workspace that is not there."""
+    await site.start(make_handlers(), make_context)
+    looked = HygieneShown.model_validate({**HygieneShown.example, "groups": []})
+    served.append(looked)
+    ended = await operator("policy", "hygiene", "genmoe-42", "--check")
+    assert (ended.code, "there has never been a workspace 'genmoe-42'" in ended.err) == (Exit.NEGATIVE, True)
+
+
+async def test_what_several_rules_share_is_told_once(served: list[HygieneShown], operator: Tresor) -> None:
+    example = HygieneShown.model_validate(HygieneShown.example)
+    remark = example.groups[0].remarks[0]
+    group = example.groups[0].model_copy(update={"remarks": (remark, remark, remark), "more_remarks": 0})
+    served.append(example.model_copy(update={"groups": (group,)}))
+    ended = await operator("policy", "hygiene")
+    assert ended.out.count(remark.words) == 1
+    assert f"{remark.words} (3 rules)" in " ".join(ended.out.split())

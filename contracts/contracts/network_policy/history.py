@@ -117,9 +117,9 @@ class ShowHistory(Query):
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         if (self.source is None) != (self.target is None):
-            raise ValueError("give both ends, source and target, or neither")
+            raise ValueError("give both ends, from and to, or neither")
         if self.end is not None and self.source is None:
-            raise ValueError("a span of time is asked about two ends: give source and target")
+            raise ValueError("a span of time is asked about two ends: give from and to")
         if self.end is not None and self.end < self.begin:
             raise ValueError("the end is before the beginning")
         if self.source is not None and self.of is None:

@@ -7,6 +7,7 @@ import typer
 from operator_cli.exits import Exit, Stop
 from operator_cli.options import Output, SomeName, Timeout
 from operator_cli.printing import Form, console, emit, say, table
+from operator_cli.workspaces import require_known
 
 if TYPE_CHECKING:
     from contracts.security_monitor import Finding
@@ -37,6 +38,8 @@ def findings(
             return await session.ask(query, FindingList, timeout)
 
     answer = run(asking())
+    if workspace is not None and not answer.findings:
+        require_known(workspace, timeout)
     if output is not Form.TABLE:
         emit(output, answer.model_dump(mode="json"))
     else:

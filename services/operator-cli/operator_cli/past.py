@@ -21,6 +21,7 @@ From = Annotated[
 ]
 To = Annotated[str | None, typer.Option("--to", help="Where to, written like --from.")]
 
+_ASKED = {"of": "workspace", "source": "end: see --from", "target": "end: see --to"}
 _GOOD = {"isolated": True, "violated": False, "unknown": None}
 
 
@@ -82,7 +83,10 @@ def _ask(
     try:
         query = ShowHistory(of=workspace, begin=begin, end=end, source=source, target=target)
     except ValidationError as error:
-        raise Stop(Exit.USAGE, str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from None
+        first = error.errors()[0]
+        if first["loc"]:
+            raise Stop(Exit.USAGE, f"'{first['input']}' names no {_ASKED[str(first['loc'][0])]}") from None
+        raise Stop(Exit.USAGE, str(first["msg"]).removeprefix("Value error, ")) from None
 
     async def asking() -> HistoryShown:
         async with opened() as session:
@@ -112,7 +116,7 @@ def _show_spans(answer: "HistoryShown", source: str, target: str) -> None:
     rows = [
         (
             _time(span.open_from),
-            _time(span.open_until) if span.open_until else "to the end",
+            _time(span.open_until) if span.open_until else "still open then",
             span.packet.why,
             "; ".join(
                 f"{one.resource_id} since {_time(one.since)} by {one.actor or 'nobody named'}"
@@ -122,7 +126,7 @@ def _show_spans(answer: "HistoryShown", source: str, target: str) -> None:
         )
         for span in answer.spans
     ]
-    none = f"No packet could pass from {source} to {target}"
+    none = f"{'As far as is known, no' if answer.unknown else 'No'} packet could pass from {source} to {target}"
     none += f" between {_time(answer.begin)} and {_time(answer.end)}." if answer.end != answer.begin else " then."
     if answer.problem:
         none = f"Nothing could be tried: {answer.problem}."

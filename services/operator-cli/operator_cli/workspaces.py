@@ -214,6 +214,24 @@ def names(timeout_seconds: float) -> list[str]:
     return [one.workspace for one in answer.workspaces]
 
 
+def require_known(workspace: str, timeout: float | None) -> None:
+    """Told nothing of a workspace, somebody may have mistyped it: raises Stop where the register never had that name."""
+    from contracts.provisioner import ListWorkspaces, WorkspaceList
+
+    try:
+        answer: WorkspaceList = _ask(ListWorkspaces(deleted=True), WorkspaceList, timeout)
+    except Stop as stop:
+        if stop.code is Exit.UNREACHABLE:
+            return  # the answer itself is good without the provisioner
+        raise
+    if not answer.truncated and all(one.workspace != workspace for one in answer.workspaces):
+        raise Stop(
+            Exit.NEGATIVE,
+            f"there has never been a workspace '{workspace}'",
+            "`tresor workspace list` shows those there are",
+        )
+
+
 def _made(kind: Any, **values: Any) -> Any:
     """The message with what was typed. Raises Stop when it is no valid name."""
     from pydantic import ValidationError

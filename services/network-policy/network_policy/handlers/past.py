@@ -34,11 +34,14 @@ _PROJECT_OF = "SELECT project_id FROM history WHERE kind = 'workspaces' AND reso
 async def show_history(query: ShowHistory, tx: Work[Context]) -> HistoryShown:
     """What was possible then, as far as it was observed."""
     begin, end = query.begin, min(query.end or query.begin, max(tx.now, query.begin))
-    unknown = gaps(await store.known_spans(tx.connection), begin, end, bound_seconds(tx.context))
+    known = await store.known_spans(tx.connection)
+    unknown = gaps(known, begin, end, bound_seconds(tx.context))
+    first = known[0][0] if known else None
     site = tx.context.site
     if query.source is None or query.target is None or query.of is None:
         found = await _versions(tx, begin, begin, None)
-        verdicts = await asyncio.to_thread(verdicts_at, found, begin, site, query.of, unknown)
+        is_whole = first is not None and begin >= first
+        verdicts = await asyncio.to_thread(verdicts_at, found, begin, site, query.of, unknown, is_whole=is_whole)
         return HistoryShown(
             begin=begin, end=begin, verdicts=verdicts, unknown=unknown, bound_seconds=bound_seconds(tx.context)
         )
@@ -49,7 +52,7 @@ async def show_history(query: ShowHistory, tx: Work[Context]) -> HistoryShown:
     is_named = any(each not in ("outside", "internet", "workspace") for each in ends)
     found = await _versions(tx, begin, end, None if is_everybody or is_named else projects)
     try:
-        spans, problem, complete_until = await asyncio.to_thread(open_spans, found, begin, end, site, query)
+        spans, problem, complete_until = await asyncio.to_thread(open_spans, found, begin, end, site, query, first)
     except ValidationError as error:
         raise Rejected(str(error.errors()[0]["msg"])) from None
     return HistoryShown(
@@ -115,14 +118,18 @@ def declarations(found: Iterable[Version], at: datetime, site: Site) -> list[Dec
 
 
 def verdicts_at(
-    found: Sequence[Version], at: datetime, site: Site, of: str | None, unknown: Sequence[NotKnown]
+    found: Sequence[Version], at: datetime, site: Site, of: str | None, unknown: Sequence[NotKnown], *, is_whole: bool
 ) -> tuple[PastVerdict, ...]:
-    """The proof over the world as it was."""
+    """The proof over the world as it was; none over a part of it, as it stands before the first full scan."""
     world = store.world_at(found, at)
     known = declarations(found, at, site)
     wanted = sorted((each for each in known if of in (None, each.workspace)), key=lambda each: each.workspace)
     if of is not None and not wanted:
         return (PastVerdict(workspace=of, verdict="unknown"),)
+    if not is_whole:
+        return tuple(
+            PastVerdict(workspace=each.workspace, verdict="unknown", generation=each.generation) for each in wanted
+        )
     prover = Prover(world, [each.claim(world) for each in known])
     told = []
     for each in wanted:
@@ -141,15 +148,18 @@ def verdicts_at(
 
 
 def open_spans(
-    found: Sequence[Version], begin: datetime, end: datetime, site: Site, query: ShowHistory
+    found: Sequence[Version], begin: datetime, end: datetime, site: Site, query: ShowHistory, first: datetime | None
 ) -> tuple[tuple[OpenSpan, ...], str, datetime | None]:
     """The times through which some rules let something pass; why nothing was tried; how far it was gone through.
 
-    Raises ValidationError for what is no end.
+    `first`: when the whole cloud was first seen; packets over a part of it would be mere guesses. Raises ValidationError for what is no end.
     """
     assert query.source is not None
     assert query.target is not None
     assert query.of is not None
+    if first is None or end < first:
+        return (), "", None
+    begin = max(begin, first)
     changed = {moment for each in found for moment in (each.valid_from, each.valid_until) if moment}
     moments = [begin, *sorted(moment for moment in changed if begin < moment <= end)]
     complete_until = moments[MAX_MOMENTS] if len(moments) > MAX_MOMENTS else None

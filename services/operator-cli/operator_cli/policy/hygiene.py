@@ -1,5 +1,6 @@
 """`tresor policy hygiene`: what network-policy's last full scan had to say of groups."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from operator_cli.exits import Exit, Stop
 from operator_cli.options import Output, SomeName, Timeout
 from operator_cli.printing import Form, console, emit, table
+from operator_cli.workspaces import require_known
 
 if TYPE_CHECKING:
     from contracts.network_policy import HygieneShown
@@ -40,6 +42,8 @@ def hygiene(
             return await session.ask(query, HygieneShown, timeout)
 
     answer = run(asking())
+    if workspace is not None and not answer.groups:
+        require_known(workspace, timeout)
     if output is not Form.TABLE:
         emit(output, answer.model_dump(mode="json"))
     else:
@@ -57,8 +61,10 @@ def hygiene(
 def _show(answer: "HygieneShown") -> None:
     rows = []
     for one in answer.groups:
-        words = [f"{each.kind}: {each.words}" for each in one.remarks[:SHOWN_REMARKS]]
-        more = len(one.remarks) - len(words) + one.more_remarks
+        times = Counter(f"{each.kind}: {each.words}" for each in one.remarks)
+        shown = list(times.items())[:SHOWN_REMARKS]
+        words = [words if count == 1 else f"{words} ({count} rules)" for words, count in shown]
+        more = len(one.remarks) - sum(count for _, count in shown) + one.more_remarks
         least = f"{one.least_rules}{'' if one.is_fewest else ' or fewer'}"
         told = "\n".join([*words, *([f"and {more} more"] if more > 0 else [])])
         rows.append(

@@ -162,7 +162,7 @@ def _refused(envelope: Envelope, workspace: str) -> Finding:
         title=f"{envelope.source.removeprefix('tresor/')} refused an input: {reason}",
         cause=envelope.data.get("detail") or reason,
         actor=said(who)[:255],
-        mend="tresor events --type input.refused",
+        mend="tresor parked --refused",
         is_occurrence=True,
     )
 
