@@ -10,6 +10,7 @@ from contracts.network_policy import GroupHygiene, HygieneShown, ShowHygiene
 from network_policy.cloud import reading
 from network_policy.domain.world import Group
 from tests.network_policy.stage import Stage
+from twin.testing import RunningTwin
 
 
 async def shown(stage: Stage, until: Callable[[HygieneShown], bool], of: str | None = None) -> HygieneShown:
@@ -78,7 +79,7 @@ async def test_tresors_own_groups_are_the_least_there_are(stage: Stage) -> None:
         )
 
 
-async def test_groups_of_missing_projects_are_told_l12(stage: Stage) -> None:
+async def test_groups_of_missing_projects_are_told_l12(stage: Stage, twin: RunningTwin) -> None:
     """CVE-2022-3277, CVE-2023-3637."""
     await stage.service(scan_seconds=1)
     await stage.standing()
@@ -91,8 +92,15 @@ async def test_groups_of_missing_projects_are_told_l12(stage: Stage) -> None:
     before = about(await shown(stage, lambda told: about(told, group_id) is not None), group_id)
     assert before is not None
     assert "group-of-no-project" not in kinds_of(before)
+    assert (await shown(stage, lambda told: True)).projects_known
     await stage.cloud(lambda c: c.identity.delete_project(project_id))
     await shown(stage, lambda told: "group-of-no-project" in kinds_of(about(told, group_id)))
+    await asyncio.to_thread(
+        twin.faults, {"kind": "503", "service": "keystone", "method": "GET", "path": ".*/projects.*"}
+    )
+    silent = await shown(stage, lambda told: not told.projects_known)
+    assert "group-of-no-project" not in kinds_of(about(silent, group_id)), "nobody can tell now"
+    await asyncio.to_thread(twin.clear_faults)
     await stage.cloud(lambda c: c.network.delete_security_group(group_id))
 
 

@@ -64,6 +64,8 @@ class HygieneShown(Answer):
     """When the groups were seen; None before the first full scan."""
     digest: Digest | None = None
     """SHA-256 over the groups and their members as they were seen."""
+    projects_known: bool = False
+    """Whether Keystone told of all projects, so that groups of missing ones are among the groups."""
     all_groups: Annotated[int, Field(ge=0)] = 0
     all_rules: Annotated[int, Field(ge=0)] = 0
     all_least_rules: Annotated[int, Field(ge=0)] = 0
@@ -89,6 +91,7 @@ class HygieneShown(Answer):
         ],
         "observed_at": "2026-11-21T10:00:00Z",
         "digest": "sha256:" + "c" * 64,
+        "projects_known": True,
         "all_groups": 40,
         "all_rules": 900,
         "all_least_rules": 640,

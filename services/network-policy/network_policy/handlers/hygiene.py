@@ -36,7 +36,7 @@ async def keep_hygiene(turn: Turn[Context], world: World, observed_at: datetime)
             return
     looked = await asyncio.to_thread(_look, world, turn.context.site, projects)
     async with turn.transaction() as tx:
-        await kept.save_hygiene(tx.connection, digest, observed_at, looked)
+        await kept.save_hygiene(tx.connection, digest, observed_at, looked, projects_known=projects is not None)
 
 
 async def _projects(context: Context) -> frozenset[str] | None:
@@ -84,6 +84,7 @@ async def show_hygiene(query: ShowHygiene, tx: Work[Context]) -> HygieneShown:
         more_groups=matching - len(found),
         observed_at=scan.observed_at,
         digest=scan.digest,
+        projects_known=scan.projects_known,
         all_groups=scan.groups,
         all_rules=scan.rules,
         all_least_rules=scan.least_rules,

@@ -9,9 +9,10 @@ from network_policy.domain.hygiene.inspection import GroupHygiene
 from shared.db import Connection
 
 _SCAN = """
-INSERT INTO hygiene_scan (digest, observed_at, group_count, rule_count, least_rule_count) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO hygiene_scan (digest, observed_at, projects_known, group_count, rule_count, least_rule_count)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (only_one) DO UPDATE SET digest = excluded.digest, observed_at = excluded.observed_at,
-    group_count = excluded.group_count, rule_count = excluded.rule_count, least_rule_count = excluded.least_rule_count
+    projects_known = excluded.projects_known, group_count = excluded.group_count, rule_count = excluded.rule_count, least_rule_count = excluded.least_rule_count
 WHERE hygiene_scan.observed_at < excluded.observed_at
 RETURNING digest
 """
@@ -55,6 +56,8 @@ class KeptScan:
 
     digest: str
     observed_at: datetime
+    projects_known: bool
+    """Whether groups of missing projects could be told."""
     groups: int
     rules: int
     least_rules: int
@@ -65,7 +68,8 @@ async def load_scan(connection: Connection) -> KeptScan | None:
     row = await connection.fetchrow("SELECT * FROM hygiene_scan")
     if row is None:
         return None
-    return KeptScan(row["digest"], row["observed_at"], row["group_count"], row["rule_count"], row["least_rule_count"])
+    counts = (row["group_count"], row["rule_count"], row["least_rule_count"])
+    return KeptScan(row["digest"], row["observed_at"], row["projects_known"], *counts)
 
 
 async def seen_again(connection: Connection, observed_at: datetime) -> None:
@@ -74,7 +78,7 @@ async def seen_again(connection: Connection, observed_at: datetime) -> None:
 
 
 async def save_hygiene(
-    connection: Connection, digest: str, observed_at: datetime, looked: Iterable[GroupHygiene]
+    connection: Connection, digest: str, observed_at: datetime, looked: Iterable[GroupHygiene], *, projects_known: bool
 ) -> None:
     """Keep what a scan found; an older one changes nothing."""
     groups = list(looked)
@@ -82,7 +86,7 @@ async def save_hygiene(
         sum(len(each.group.rules) for each in groups),
         sum(each.least_rules for each in groups),
     )
-    if await connection.fetchval(_SCAN, digest, observed_at, len(groups), *totals) is None:
+    if await connection.fetchval(_SCAN, digest, observed_at, projects_known, len(groups), *totals) is None:
         return
     await connection.execute("DELETE FROM group_hygiene")
     kept = [each for each in groups if each.remarks]

@@ -73,6 +73,8 @@ def _show(answer: "HygieneShown") -> None:
     table(("whose", "group", "ports", "rules", "would do", "what"), rows, empty="There is nothing to say of any group.")
     if answer.more_groups:
         console().print(f"and {answer.more_groups} more groups", markup=False)
+    if answer.observed_at is not None and not answer.projects_known:
+        console().print("groups of missing projects: not judged, Keystone did not tell of all projects", markup=False)
     if answer.observed_at is not None:
         console().print(
             f"{answer.all_groups} groups with {answer.all_rules} rules, where {answer.all_least_rules} would do; "
