@@ -123,6 +123,21 @@ async def test_a_command_given_while_the_service_is_away_is_applied_when_it_come
     assert len(site.tap.of(provisioner.WorkspaceReady)) == 1, "the same bytes twice are one command"
 
 
+async def test_its_acceptance_is_shown_once_however_often_it_was_sent(
+    site: Site, operator: Tresor, document_file: Write
+) -> None:
+    service = await site.start(make_handlers(), make_context)
+    await site.stop(service)
+    stuck = document_file(name="stuck")
+    creating = asyncio.create_task(operator("workspace", "create", "-f", str(stuck), "--timeout", "25"))
+    await asyncio.sleep(8)
+    await site.start(make_handlers(), make_context)
+    ended = await creating
+    assert ended.code == 5, ended.err
+    assert len(site.tap.of(provisioner.CHASSIS.accepted)) > 1
+    assert ended.err.count("of ana is accepted") == 1, ended.err
+
+
 async def test_events_are_a_stream_of_cloudevents(served: Site, operator: Tresor) -> None:
     async def give() -> None:
         while True:

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import nullcontext
 from typing import Any
 
-from contracts.envelope import Command, InputRefused, Message
+from contracts.envelope import Command, CommandAccepted, InputRefused, Message
 from operator_cli.board import Board
 from operator_cli.exits import Exit, Stop
 from operator_cli.printing import say
@@ -71,6 +71,8 @@ async def _follow(
 
 def _take(said: tuple[Heard, Message], commanding: Commanding, subject: str, board: Board | None) -> None:
     heard, message = said
+    if isinstance(message, CommandAccepted) and commanding.knows(message):
+        return  # told again for each time that it was sent, while the service was away
     commanding.hear(message)
     about = heard.envelope.subject == subject
     refused = isinstance(message, InputRefused) and message.digest == commanding.signed.digest

@@ -12,6 +12,7 @@ from contracts.envelope import (
     MAX_BODY_BYTES,
     Answer,
     Command,
+    CommandAccepted,
     CommandFailed,
     CommandOutcome,
     CommandRejected,
@@ -223,6 +224,10 @@ class Commanding:
             self.accepted.set()
             if said.state not in UNDECIDED:
                 self.outcome = said
+
+    def knows(self, message: CommandAccepted) -> bool:
+        """Whether that this very command is accepted was heard before."""
+        return self.accepted.is_set() and message.command_id == self.signed.id
 
     async def repeat(self) -> None:
         """After a lost connection: the services tell the outcome of a command again when it comes again."""
