@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from contracts.identifiers import Identifier
-from contracts.workspace import Document, PortRange
+from contracts.workspace import Document, PortRange, bounds
 
 MAX_TESTS = 200
 
@@ -113,8 +113,7 @@ class PolicyTest(Document):
 
     def port_ranges(self) -> tuple[tuple[int, int], ...]:
         """The ports as inclusive pairs; empty for all."""
-        pairs = (port.partition("-") for port in self.ports)
-        return tuple((int(first), int(last or first)) for first, _, last in pairs)
+        return tuple(map(bounds, self.ports))
 
     @property
     def ends(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from contracts.identifiers import Identifier
-from contracts.workspace import MAX_VLAN, CloudName, Document, NumberRange, PortRange, Sensitivity
+from contracts.workspace import MAX_VLAN, CloudName, Document, NumberRange, PortRange, Sensitivity, bounds
 
 Prefix = Annotated[str, StringConstraints(max_length=43)]
 VlanRange = NumberRange
@@ -73,8 +73,7 @@ class Passage(Document):
 
     def port_ranges(self) -> tuple[tuple[int, int], ...]:
         """The ports as inclusive pairs."""
-        pairs = (port.partition("-") for port in self.ports)
-        return tuple((int(first), int(last or first)) for first, _, last in pairs)
+        return tuple(map(bounds, self.ports))
 
 
 class Tunnel(Document):
@@ -158,8 +157,8 @@ class Site(Document):
     @classmethod
     def _are_vlans(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for each in value:
-            first, _, last = each.partition("-")
-            if not 1 <= int(first) <= int(last or first) <= MAX_VLAN:
+            first, last = bounds(each)
+            if not 1 <= first <= last <= MAX_VLAN:
                 raise ValueError(f"vlan_ids {each}: from 1 to {MAX_VLAN}, the lower first")
         return value
 
@@ -167,8 +166,7 @@ class Site(Document):
         """Whether a document may ask for that VLAN id; None leaves it to Neutron."""
         if vlan is None:
             return True
-        ranges = (each.partition("-") for each in self.vlan_ids)
-        return any(int(first) <= vlan <= int(last or first) for first, _, last in ranges)
+        return any(first <= vlan <= last for first, last in map(bounds, self.vlan_ids))
 
     @property
     def far_end_kind(self) -> Literal["group", "address-group", "prefix"]:

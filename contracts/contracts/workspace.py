@@ -150,9 +150,15 @@ FLOW_END = r"^((site|zone):)?[a-z][a-z0-9-]*$"
 PORT_RANGE = r"^[0-9]{1,5}(-[0-9]{1,5})?$"
 
 
+def bounds(number_range: str) -> tuple[int, int]:
+    """The first and the last of what a range such as `22` or `6817-6819` names."""
+    first, _, last = number_range.partition("-")
+    return int(first), int(last or first)
+
+
 def _in_order(text: str) -> str:
-    first, _, last = text.partition("-")
-    if not 1 <= int(first) <= int(last or first) <= 65535:
+    first, last = bounds(text)
+    if not 1 <= first <= last <= 65535:
         raise ValueError(f"ports {text}: from 1 to 65535, the lower first")
     return text
 
@@ -200,8 +206,7 @@ class Flow(Document):
 
     def port_ranges(self) -> tuple[tuple[int, int], ...]:
         """The ports as inclusive pairs."""
-        pairs = (port.partition("-") for port in self.ports)
-        return tuple((int(first), int(last or first)) for first, _, last in pairs)
+        return tuple(map(bounds, self.ports))
 
 
 class Share(Document):

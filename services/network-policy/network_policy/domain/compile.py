@@ -13,7 +13,7 @@ from typing import Literal
 
 from contracts.network_problems import reaches_api
 from contracts.site import Site
-from contracts.workspace import KUBERNETES_API_PORT, Flow, NodeRole, Workspace
+from contracts.workspace import KUBERNETES_API_PORT, Flow, NodeRole, Workspace, bounds
 from contracts.zones import forbidden
 from network_policy.domain.boot import boot_rules, ethertypes, reply
 from network_policy.domain.hygiene.joining import covers, joined
@@ -102,7 +102,7 @@ def _always(document: Workspace, site: Site, role: NodeRole) -> Iterator[Rule]:
     for endpoint in site.endpoints.values():
         for service in endpoint.always:
             for ethertype in ethertypes(document, role):
-                for low, high in _ranges(service.ports):
+                for low, high in map(bounds, service.ports):
                     traffic = (_PROTOCOLS[service.protocol], low, high)
                     yield from _outside("egress", ethertype, traffic, endpoint.prefixes)
 
@@ -214,12 +214,6 @@ def _prefixes(site: Site, flow: Flow, opened: NodeRole | None) -> tuple[str, ...
     if opened.stateless and end == f"site:{site.ingress_endpoint}":
         raise Uncompilable(f"people log in to '{opened.name}', so it can't be stateless (row L3)")
     return prefixes
-
-
-def _ranges(ports: Iterable[str]) -> Iterator[tuple[int, int]]:
-    for port in ports:
-        first, _, last = port.partition("-")
-        yield int(first), int(last or first)
 
 
 def _traffic(flow: Flow, ethertype: Ethertype) -> Iterator[Traffic]:
