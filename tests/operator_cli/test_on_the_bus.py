@@ -210,7 +210,29 @@ async def test_a_command_too_large_is_not_sent(served: Site, operator: Tresor, d
     assert not served.tap.events
 
 
-async def test_ctrl_c_ends_with_a_sentence(served: Site, broker: BrokerLease, tmp_path: Path) -> None:
+async def test_ctrl_c_ends_without_a_traceback(served: Site, broker: BrokerLease, tmp_path: Path) -> None:
+    code, said = await interrupted(served, broker, tmp_path, "there is no workspace", "watch", "openhpc")
+    assert code == 130
+    assert "Traceback" not in said
+
+
+async def test_ctrl_c_says_what_becomes_of_the_command(
+    served: Site, broker: BrokerLease, tmp_path: Path, document_file: Write
+) -> None:
+    path = str(document_file(name="stuck"))
+    code, said = await interrupted(
+        served, broker, tmp_path, "networks made (2/3)", "workspace", "create", "-f", path, "--timeout", "60"
+    )
+    assert code == 130
+    assert "provisioner.workspace.create stuck is accepted and goes on" in said
+    assert "tresor watch stuck" in said
+    assert "Traceback" not in said
+
+
+async def interrupted(
+    served: Site, broker: BrokerLease, tmp_path: Path, once: str, *arguments: str
+) -> tuple[int | None, str]:
+    """The exit code, and what was said from then on, of a command that gets an interrupt once it has said something."""
     environment = {
         **os.environ,
         "TRESOR_AMQP_URL": broker.url_of("operator"),
@@ -219,17 +241,16 @@ async def test_ctrl_c_ends_with_a_sentence(served: Site, broker: BrokerLease, tm
     }
     # A run that was begun in the background hands its children an interrupt that is ignored.
     process = await asyncio.create_subprocess_exec(
-        "env", "--default-signal=INT", str(TRESOR), "watch", "openhpc",
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment, cwd=tmp_path,
+        "env", "--default-signal=INT", str(TRESOR), *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=environment, cwd=tmp_path,
     )  # fmt: skip
     assert process.stdout is not None
-    async with asyncio.timeout(30):
-        while b"there is no workspace" not in await process.stdout.readline():
+    async with asyncio.timeout(60):
+        while once.encode() not in await process.stdout.readline():
             pass
         process.send_signal(signal.SIGINT)
-        _, err = await process.communicate()
-    assert process.returncode == 130
-    assert "Traceback" not in err.decode()
+        said, _ = await process.communicate()
+    return process.returncode, said.decode()
 
 
 async def test_a_reader_that_goes_away_is_no_error(served: Site, broker: BrokerLease, tmp_path: Path) -> None:

@@ -37,6 +37,11 @@ async def command(
                 return await _follow(session, commanding, sending, message.aggregate, wait, board)
     except TimeoutError:
         raise _out_of_time(commanding, message, timeout_seconds) from None
+    except asyncio.CancelledError:  # Ctrl-C
+        said = "is accepted" if commanding.accepted.is_set() else "may have been sent"
+        say(f"tresor: interrupted; {message.type} {message.aggregate} {said} and goes on")
+        say(f"  what to do: follow it: tresor watch {message.aggregate}")
+        raise
     finally:
         sending.cancel()
 

@@ -90,8 +90,10 @@ def main() -> None:
     except Stop as stop:
         tell_stop(stop)
         code = stop.code
-    except (typer.Abort, KeyboardInterrupt):
-        tell_stop(Stop(Exit.INTERRUPTED, "interrupted; a command that was sent goes on"))
+    except (
+        typer.Abort,
+        KeyboardInterrupt,
+    ):  # at a question; whoever interrupts a command that was sent is told so there
         code = Exit.INTERRUPTED
     except (BrokenPipeError, SystemExit):  # Typer leaves by SystemExit when standard output is closed, and only then
         close_broken_pipe()
