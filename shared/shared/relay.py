@@ -75,10 +75,9 @@ class Relay(Generic[C]):
                 )
             finally:
                 self.connected.clear()
-                await self._note()
-                if connection is not None:
+                for end in (self._note, *(() if connection is None else (connection.close,))):
                     with contextlib.suppress(Exception):
-                        await asyncio.wait_for(connection.close(), 3)
+                        await asyncio.wait_for(end(), 3)
             await self._runtime.clock.sleep(self._runtime.identity.ids.jittered(pause))
             pause = min(2 * pause, LONGEST_BACK_OFF_SECONDS) if self._confirmed == confirmed else 0.2
 
