@@ -12,7 +12,7 @@ from network_policy.domain.certificate import ASSUMED_OF_STATELESS
 from network_policy.domain.engine import Engine
 from network_policy.domain.proof import Prover
 from network_policy.domain.rule import Rule
-from network_policy.domain.world import GroupRule, Subnet, World
+from network_policy.domain.world import Group, GroupRule, Subnet, World
 from tests.network_policy.enclaves import rule, together, with_rule
 from tests.network_policy.symbolic import Formula
 from tests.network_policy.worlds import GROUPS, ONE, PORTS, STRANGER, TWO, worlds
@@ -34,7 +34,7 @@ def assert_same(engine: Engine, world: World) -> None:
 
 
 def move(engine: Engine, before: World, after: World, order: list[int]) -> set[str]:
-    """Tell the engine of every difference, one after the other, rules by themselves."""
+    """Tell the engine of every difference, one after the other; of rules by themselves, or with their group."""
     steps: list[Callable[[], None]] = []
     changed: set[str] = set()
     kept = {one.id for group in after.groups for one in group.rules}
@@ -45,7 +45,7 @@ def move(engine: Engine, before: World, after: World, order: list[int]) -> set[s
         for id_, each in new.items():
             if old.get(id_) == each:
                 continue
-            if kind == "group" and id_ in old:
+            if kind == "group" and id_ in old and len(order) % 2:
                 gone = [one for one in old[id_].rules if one not in each.rules and one.id not in kept]
                 steps += [partial(engine.drop, "rule", one.id) for one in gone]
                 steps += [partial(engine.put, one) for one in each.rules if one not in old[id_].rules]
@@ -148,6 +148,37 @@ def test_a_subport_is_judged_on_its_own_network_m1() -> None:
     engine.drop("port", "sub")
     assert engine.holds("genome")
     assert engine.holds("openhpc")
+
+
+def test_a_port_of_neutrons_own_that_changes_takes_nobody_off_a_network_m1() -> None:
+    theirs = replace(STRANGER, id="dhcp", device_owner="network:dhcp", device_id="dhcp-1", addresses=("10.42.0.2",))
+    hears = Group("p3-group", "web", "p3", (GroupRule("hears", "p3-group", rule("ingress")),))
+    groups = (*(each for each in CALM.groups if each.id != hears.id), hears)
+    engine = Engine(replace(CALM, ports=(*CALM.ports, theirs), groups=groups), CLAIMS)
+    engine.put(replace(theirs, revision=1))
+    assert engine.holds("openhpc")
+    engine.put(GroupRule("asks", "p1-compute", rule("egress", protocol="udp", remote_ip_prefix="10.42.0.255/32")))
+    assert not engine.holds("openhpc"), "all on the network hear what is sent to all"
+
+
+def test_a_group_that_is_told_of_whole_is_judged_by_its_rules_m1() -> None:
+    engine = Engine(CALM, CLAIMS)
+    group = next(each for each in CALM.groups if each.id == "p1-compute")
+    opens = GroupRule("opens", group.id, rule("egress", remote_ip_prefix="8.8.8.8/32"))
+    engine.changed()
+    engine.put(replace(group, revision=7))
+    assert engine.changed() == frozenset(), "its rules are the same"
+    engine.put(replace(group, rules=(*group.rules, opens), revision=8))
+    assert engine.changed() == {"openhpc"}
+    assert not engine.holds("openhpc")
+    twice = replace(opens, rule=group.rules[0].rule)
+    engine.put(replace(group, rules=(*group.rules, opens, twice), revision=9))
+    assert not engine.holds("openhpc"), "one of the two of that id is still odd"
+    engine.put(replace(group, rules=(*group.rules, twice), revision=10))
+    assert engine.holds("openhpc")
+    engine.put(replace(group, stateful=False, revision=11))
+    assert engine.changed() == {"openhpc"}
+    assert engine.digest == Engine(engine.world(), CLAIMS).digest
 
 
 def test_a_stateless_group_permits_a_reply_only_where_a_rule_does_m1() -> None:

@@ -59,7 +59,7 @@ class Policy:
     @cached_property
     def texts(self) -> Mapping[str, frozenset[tuple[str, str]]]:
         """Of each role: its rules as their two texts, made once for as long as the document stands."""
-        return {role: frozenset((rule.packets, rule.side) for rule in rules) for role, rules in self.roles.items()}
+        return {role: frozenset((rule.packets, rule.far_end) for rule in rules) for role, rules in self.roles.items()}
 
     @property
     def rule_count(self) -> int:

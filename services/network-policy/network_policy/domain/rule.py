@@ -50,6 +50,11 @@ class RemoteKind(StrEnum):
     ADDRESS_GROUP = "address-group"
 
 
+def name_of(kind: RemoteKind, value: str) -> str:
+    """The name of the far end that these make: no other has the same."""
+    return intern(f"{kind} {value}")
+
+
 class _Named:
     """What a far end is called, beside its fields: no part of its value."""
 
@@ -65,7 +70,7 @@ class Remote(_Named):
     value: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", f"{self.kind} {self.value}")
+        object.__setattr__(self, "name", name_of(self.kind, self.value))
 
 
 ANYWHERE = Remote(RemoteKind.ANY)
@@ -74,16 +79,11 @@ ANYWHERE = Remote(RemoteKind.ANY)
 class _Told:
     """A rule in two texts, made once: whoever compares a hundred thousand rules compares these. No part of its value."""
 
-    __slots__ = ("packets", "side")
+    __slots__ = ("far_end", "packets")
     packets: str
-    """Protocol and ports."""
-    side: str
-    """Direction, ethertype and far end, as `side_of` writes them."""
-
-
-def side_of(direction: Direction, ethertype: Ethertype, far_end: str) -> str:
-    """One side of a port: what goes out to, or comes in from, the far end of this name."""
-    return f"{direction} {ethertype} {far_end}"
+    """Direction, ethertype, protocol and ports."""
+    far_end: str
+    """The remote's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,9 @@ class Rule(_Told):
 
     def __post_init__(self) -> None:
         # Rules share these texts, so they take little room and are hashed once.
-        object.__setattr__(self, "packets", intern(f"{self.protocol} {self.low} {self.high}"))
-        object.__setattr__(self, "side", intern(side_of(self.direction, self.ethertype, self.remote.name)))
+        told = f"{self.direction} {self.ethertype} {self.protocol} {self.low} {self.high}"
+        object.__setattr__(self, "packets", intern(told))
+        object.__setattr__(self, "far_end", self.remote.name)
 
     def key(self) -> tuple[object, ...]:
         """What rules are sorted by, so that a plan is the same each time."""

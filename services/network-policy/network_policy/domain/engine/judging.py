@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from network_policy.domain.engine.space import Space
 from network_policy.domain.engine.surroundings import Surroundings
 from network_policy.domain.filters import Claim, beyond
-from network_policy.domain.intervals import union
+from network_policy.domain.intervals import Intervals, subtract, union
 from network_policy.domain.pairs import Examiner, Found, Party, parties_of
-from network_policy.domain.rule import ETHERTYPES
+from network_policy.domain.rule import ETHERTYPES, Ethertype
 from network_policy.domain.topology import never_routed
 from network_policy.domain.world import Port
 
@@ -22,6 +22,8 @@ class Judging:
         self._near = near
         self._spaces = spaces
         self._examiner = Examiner(near.filters, near.topology)
+        self._insides: dict[tuple[str, Ethertype], Intervals] = {}
+        """By network: the addresses that no packet from or to outside carries. As lasting as the topology."""
 
     def own_ports(self, space: Space) -> list[Port]:
         return [self._near.filters.ports[port_id] for port_id in sorted(space.ports)]
@@ -103,6 +105,8 @@ class Judging:
     def _passes_outside(self, space: Space) -> Iterator[bool]:
         """The odd rules by themselves: what is declared can't be what passes undeclared to outside."""
         filters, near = self._near.filters, self._near.topology
+        beyond_network: dict[tuple[str, Ethertype, str], bool] = {}
+        """Whether a far end has addresses outside: many rules name the same."""
         for (group_id, role), rules in space.odd_rules.items():
             seen: set[tuple[str, str]] = set()
             for port in filters.members(group_id).values():
@@ -115,10 +119,20 @@ class Judging:
                     if not self._near.singles(port, kind) or not filters.is_filtered(port):
                         continue
                     seen.add((port.network_id, each.id))
-                    inside = union(near.local(port.network_id, kind), never_routed(kind))
+                    key = (port.network_id, kind, each.rule.far_end)
+                    inside = self._inside(port.network_id, kind)
+                    if key not in beyond_network:
+                        beyond_network[key] = bool(subtract(self._near.far_end(each.rule.remote, kind), inside))
+                    if not beyond_network[key]:
+                        continue
                     boxes = filters.boxes_of(each.rule, each.id)
                     declared = filters.declared(space.claim, role, way, kind, each.rule.traffic)
                     yield bool(beyond(boxes, declared, inside))
+
+    def _inside(self, network_id: str, kind: Ethertype) -> Intervals:
+        if (network_id, kind) not in self._insides:
+            self._insides[network_id, kind] = union(self._near.topology.local(network_id, kind), never_routed(kind))
+        return self._insides[network_id, kind]
 
     def counterexamples(self, space: Space) -> Found:
         """Everything that can pass undeclared, as the plain prover tells it."""

@@ -1,10 +1,11 @@
 """The engine: what is asked of it, what it is told, and what each change touches."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from network_policy.domain.certificate import claim_row
 from network_policy.domain.engine.digest import Digest
-from network_policy.domain.engine.state import STILL, State
+from network_policy.domain.engine.state import ID_OF, STILL, State
 from network_policy.domain.filters import Claim
 from network_policy.domain.proof import Verdict, assumptions_of
 from network_policy.domain.topology import ROUTER_INTERFACES
@@ -27,6 +28,11 @@ _KINDS = {
     "groups": "group", "ports": "port", "address_groups": "address-group",
     **{name: kind for kind, name in STILL.values()},
 }  # fmt: skip
+
+
+_FEW_RULES = 8
+"""So many that come or go are judged one by one; for more the group is looked over."""
+_TEXTS_OF = attrgetter("rule.packets", "rule.far_end")
 
 
 class Engine(State):
@@ -148,50 +154,84 @@ class Engine(State):
     # -- what a change touches
 
     def _put_rule(self, each: GroupRule) -> None:
+        rules = self._groups_of_rules()
         self._drop_rule(each.id)
         group = self._near.filters.groups.get(each.group_id)
         if group is None:
             return  # a group that can't be seen is taken to permit everything already
-        self._rules[each.id] = each.group_id
+        rules[each.id] = each.group_id
         self._digest.put("group", group.id, self._near.put_rule(group, each))
-        for name in self._users.get(each.group_id, ()):
-            space = self._spaces[name]
-            members = self._near.filters.members(each.group_id)
-            mine = {port_id for port_id in members if port_id in space.ports}
-            for role in {space.port_roles.get(port_id, "") for port_id in mine}:
-                space.note(each.group_id, role, each)
-            self._mark(space, mine if self._near.names_others(each.rule, mine, space.ports) else set())
-        self._touch_strangers(each.group_id)
+        self._rule_came(group.id, each)
 
     def _drop_rule(self, rule_id: str) -> None:
-        group = self._near.filters.groups.get(self._rules.pop(rule_id, ""))
+        group = self._near.filters.groups.get(self._groups_of_rules().pop(rule_id, ""))
         if group is None:
             return
         each = next(each for each in group.rules if each.id == rule_id)
         self._digest.put("group", group.id, self._near.drop_rule(group, each))
-        for name in self._users.get(group.id, ()):
+        self._rule_went(group.id, each)
+
+    def _rule_came(self, group_id: str, each: GroupRule) -> None:
+        for name in self._users.get(group_id, ()):
             space = self._spaces[name]
-            for key in [key for key in space.odd_rules if key[0] == group.id]:
-                space.forget(*key, rule_id)
+            members = self._near.filters.members(group_id)
+            mine = {port_id for port_id in members if port_id in space.ports}
+            for role in {space.port_roles.get(port_id, "") for port_id in mine}:
+                space.note(group_id, role, each)
+            self._mark(space, mine if self._near.names_others(each.rule, mine, space.ports) else set())
+        self._touch_strangers(group_id)
+
+    def _rule_went(self, group_id: str, each: GroupRule) -> None:
+        for name in self._users.get(group_id, ()):
+            space = self._spaces[name]
+            for key in [key for key in space.odd_rules if key[0] == group_id]:
+                space.forget(*key, each.id)
             self._mark(space, None if space.partners or space.meets_strangers else set())
-        self._touch_strangers(group.id)
+        self._touch_strangers(group_id)
 
     def _put_group(self, group_id: str, group: Group | None) -> None:
         known = self._near.filters.groups.get(group_id)
-        for each in known.rules if known else ():
-            self._rules.pop(each.id, None)
+        if known is not None and group is not None and known.project_id == group.project_id:
+            self._change_group(known, group)
+            return
         if group is None:
             self._near.drop_group(group_id)
         else:
             self._near.put_group(group)
-            self._rules.update((each.id, group_id) for each in group.rules)
-        if (known is None) != (group is None):
+        if known is not None or group is not None:
             # Ports in it and rules that name it mean something else now.
             self._build(self.world())
+
+    def _change_group(self, known: Group, group: Group) -> None:
+        """The group has other rules: a few are told of one by one, as in most changes."""
+        before, after = (
+            dict(zip(map(ID_OF, one.rules), map(_TEXTS_OF, one.rules), strict=True)) for one in (known, group)
+        )
+        lost, gained = (
+            {id_ for id_, _ in each} for each in (before.items() - after.items(), after.items() - before.items())
+        )
+        went = [each for each in known.rules if each.id in lost] if lost else []
+        came = [each for each in group.rules if each.id in gained] if gained else []
+        if self._rules is not None:
+            for each in went:
+                if self._rules.get(each.id) == group.id:
+                    del self._rules[each.id]
+            self._rules.update((each.id, group.id) for each in came)
+        is_doubled = len(before) < len(known.rules) or len(after) < len(group.rules)
+        if is_doubled or len(went) + len(came) > _FEW_RULES:
+            self._near.put_group(group)
+            for name in tuple(self._users.get(group.id, ())):
+                self._look_over(self._spaces[name])
+            self._touch_strangers(group.id)
             return
-        for name in tuple(self._users.get(group_id, ())):
-            self._look_over(self._spaces[name])
-        self._touch_strangers(group_id)
+        self._near.change_group(group, went, came)
+        for each in went:
+            self._rule_went(group.id, each)
+        for each in came:
+            self._rule_came(group.id, each)
+        if known.stateful != group.stateful:
+            for name in self._users.get(group.id, ()):
+                self._mark(self._spaces[name], set())
 
     def _put_port(self, port_id: str, port: Port | None) -> None:
         known = self._near.filters.ports.get(port_id)

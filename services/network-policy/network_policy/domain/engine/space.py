@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from network_policy.domain.engine.remotes import DIRECTIONS
 from network_policy.domain.filters import Claim
-from network_policy.domain.rule import ETHERTYPES, Remote, RemoteKind, side_of
+from network_policy.domain.rule import RemoteKind, name_of
 from network_policy.domain.world import Group, GroupRule
 
-_PACKETS_OF, _SIDE_OF = attrgetter("rule.packets"), attrgetter("rule.side")
+_PACKETS_OF, _FAR_END_OF = attrgetter("rule.packets"), attrgetter("rule.far_end")
 
 
 @dataclass
@@ -22,7 +21,7 @@ class Space:
     roles_of_groups: Mapping[str, str] = field(default_factory=dict)
     """The groups whose members are exactly ports of one role."""
     _by_role: dict[str, str] = field(default_factory=dict)
-    """The sides that rules with such groups as far ends speak of, as the document does: by role."""
+    """The names of such groups as far ends, and of the roles that documents name in their place."""
     uses: dict[tuple[str, str], int] = field(default_factory=dict)
     """Group and role, and how many ports have both."""
     odd_ports: set[str] = field(default_factory=set)
@@ -44,19 +43,14 @@ class Space:
     def stand_for(self, groups: Mapping[str, str], address_groups: Mapping[str, str]) -> None:
         """These groups, and address groups, stand for roles, and nothing else does."""
         self.roles_of_groups = groups
-        far = {Remote(RemoteKind.GROUP, id_).name: role for id_, role in groups.items()}
-        far |= {Remote(RemoteKind.ADDRESS_GROUP, id_).name: role for id_, role in address_groups.items()}
-        self._by_role = {
-            side_of(way, kind, name): side_of(way, kind, Remote(RemoteKind.ROLE, role).name)
-            for name, role in far.items()
-            for way in DIRECTIONS
-            for kind in ETHERTYPES
-        }
+        self._by_role = {name_of(RemoteKind.GROUP, id_): name_of(RemoteKind.ROLE, role) for id_, role in groups.items()}
+        for id_, role in address_groups.items():
+            self._by_role[name_of(RemoteKind.ADDRESS_GROUP, id_)] = name_of(RemoteKind.ROLE, role)
 
     def note(self, group_id: str, role: str, each: GroupRule) -> bool:
         """Remember the rule if it is odd; whether it is."""
         rule = each.rule
-        key = (rule.packets, self._by_role.get(rule.side, rule.side))
+        key = (rule.packets, self._by_role.get(rule.far_end, rule.far_end))
         if key in self.claim.policy.texts.get(role, ()):
             return False
         self.odd_rules.setdefault((group_id, role), {})[each.id] = each
@@ -64,8 +58,8 @@ class Space:
 
     def note_group(self, group: Group, role: str) -> None:
         """Remember which of its rules are odd."""
-        sides = [*map(_SIDE_OF, group.rules)]
-        keys = zip(map(_PACKETS_OF, group.rules), map(self._by_role.get, sides, sides), strict=True)
+        far_ends = [*map(_FAR_END_OF, group.rules)]
+        keys = zip(map(_PACKETS_OF, group.rules), map(self._by_role.get, far_ends, far_ends), strict=True)
         if not self.claim.policy.texts.get(role, frozenset()).issuperset(keys):
             for each in group.rules:
                 self.note(group.id, role, each)

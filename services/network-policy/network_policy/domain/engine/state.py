@@ -23,7 +23,7 @@ STILL: dict[type, tuple[str, str]] = {
     Trunk: ("trunk", "trunks"),
 }
 """What seldom changes: the kind by which it is dropped, and its place in a world."""
-_ID_OF = attrgetter("id")
+ID_OF = attrgetter("id")
 
 
 class State:
@@ -58,9 +58,7 @@ class State:
         """Subports as Neutron tells them: what is kept beside is in the project of their server."""
         world = as_carried(world)
         self._near = Surroundings(world)
-        self._rules: dict[str, str] = {}
-        for group in world.groups:
-            self._rules.update(zip(map(_ID_OF, group.rules), repeat(group.id)))
+        self._rules: dict[str, str] | None = None
         self._spaces: dict[str, Space] = {}
         self._projects: dict[str, Space] = {}
         self._users: dict[str, set[str]] = {}
@@ -76,6 +74,14 @@ class State:
         for space in self._spaces.values():
             self._look_over(space)
         self._changed.update(self._spaces)
+
+    def _groups_of_rules(self) -> dict[str, str]:
+        """By rule. Made when a rule is first told of by itself, and kept up to date from then on."""
+        if self._rules is None:
+            self._rules = {}
+            for group in self._near.filters.groups.values():
+                self._rules.update(zip(map(ID_OF, group.rules), repeat(group.id)))
+        return self._rules
 
     def _as_carried(self, port: Port) -> Port:
         """The port as it is judged."""
@@ -216,7 +222,7 @@ class State:
         for each in ends:
             for group_id in each.group_ids:
                 names |= self._users.get(group_id, set())
-                for naming in self._near.remotes.naming(group_id):
+                for naming in self._near.naming(group_id):
                     names |= self._users.get(naming, set())
                     self._touch_strangers(naming)
         for name in names:
@@ -233,8 +239,8 @@ class State:
             and all(space.roles_of_groups.get(group_id) == role for group_id in port.group_ids)
             and not any(key[0] in port.group_ids for key in space.odd_rules)
             and all(
-                naming in space.roles_of_groups
+                naming in space.roles_of_groups or not self._near.filters.members(naming)
                 for group_id in port.group_ids
-                for naming in self._near.remotes.naming(group_id)
+                for naming in self._near.naming(group_id)
             )
         )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from network_policy.domain.engine.addresses import books
 from network_policy.domain.engine.remotes import DIRECTIONS, Remotes
 from network_policy.domain.filters import Filters, own_addresses
-from network_policy.domain.intervals import Intervals, meets, normalise, union
+from network_policy.domain.intervals import EMPTY, Intervals, meets, normalise, union
 from network_policy.domain.rule import ETHERTYPES, Direction, Ethertype, Remote, RemoteKind, Rule, addresses_of
 from network_policy.domain.topology import Topology
 from network_policy.domain.world import Group, GroupRule, Port, World
@@ -20,7 +20,7 @@ class Surroundings:
         self.topology = Topology(world)
         self.books = books()
         self._singles: dict[Ethertype, dict[str, tuple[int, ...]]] = {"IPv4": {}, "IPv6": {}}
-        self.remotes = Remotes()
+        self.remotes = Remotes(world.groups)
         self.odd: set[str] = set()
         """Ports that may send from, or be reached at, more than their own addresses, or that nothing filters."""
         self.wide: set[str] = set()
@@ -29,28 +29,36 @@ class Surroundings:
         """Ports by the network that stands for all on their wire."""
         self.projects: dict[str, dict[str, int]] = {}
         """Of each segment: whose ports are on it, and how many."""
+        self._places: dict[str, tuple[dict[str, None], dict[str, int]]] = {}
+        """Of each network: the two above for its wire and its segment."""
         self._unseen: dict[tuple[Direction, Ethertype], frozenset[str]] = {}
         self._gateways: dict[tuple[str, Ethertype], Intervals] = {}
-        for group in world.groups:
-            self.remotes.add_group(group)
         for port in world.ports:
-            self._learn(port, is_bulk=True)
+            self._learn(port)
 
     # -- keeping up to date
 
     def put_rule(self, group: Group, each: GroupRule) -> Group:
         """The group with one more rule."""
         made = replace(group, rules=(*group.rules, each))
-        self._index(each.rule, group.id)
+        self._index(each.rule, group)
         self.filters.put_group(made)
         return made
 
     def drop_rule(self, group: Group, each: GroupRule) -> Group:
         """The group with one rule less."""
         made = replace(group, rules=tuple(rule for rule in group.rules if rule is not each))
-        self.remotes.remove(each.rule, group.id)
+        self.remotes.remove(each.rule, group)
         self.filters.put_group(made)
         return made
+
+    def change_group(self, group: Group, went: Iterable[GroupRule], came: Iterable[GroupRule]) -> None:
+        """The group is as given, which is some rules less and some more than it was."""
+        for each in went:
+            self.remotes.remove(each.rule, group)
+        for each in came:
+            self._index(each.rule, group)
+        self.filters.put_group(group)
 
     def put_group(self, group: Group) -> None:
         """The whole group is as given."""
@@ -67,8 +75,8 @@ class Surroundings:
         self.filters.drop_group(group_id)
         self._unseen.clear()
 
-    def _index(self, rule: Rule, group_id: str) -> None:
-        self.remotes.add(rule, group_id)
+    def _index(self, rule: Rule, group: Group) -> None:
+        self.remotes.add(rule, group)
         if rule.remote.kind is RemoteKind.GROUP and rule.remote.value not in self.filters.groups:
             self._unseen.clear()
 
@@ -76,7 +84,7 @@ class Surroundings:
         """The port is as given."""
         self.drop_port(port.id)
         self.filters.put_port(port)
-        self._learn(port, is_bulk=False)
+        self._learn(port)
 
     def drop_port(self, port_id: str) -> None:
         """The port is gone."""
@@ -89,29 +97,43 @@ class Surroundings:
             self._singles[kind].pop(port_id, None)
         self.odd.discard(port_id)
         self.wide.discard(port_id)
-        self.on_wire.get(self.topology.wire(port.network_id), {}).pop(port_id, None)
-        there = self.projects.get(self.topology.segment(port.network_id), {})
-        if there.get(port.project_id, 0) > 1:
+        on_wire, there = self._place(port.network_id)
+        if port_id in on_wire:
+            del on_wire[port_id]
             there[port.project_id] -= 1
-        else:
-            there.pop(port.project_id, None)
+            if not there[port.project_id]:
+                del there[port.project_id]
         self.filters.drop_port(port_id)
 
-    def _learn(self, port: Port, *, is_bulk: bool) -> None:
-        for kind in ETHERTYPES:
-            singles = self._read_singles(port, kind)
-            if singles:
-                self._singles[kind][port.id] = singles
-            for address in singles:
-                self.books[kind].add(address, port.id, is_bulk=is_bulk)
-        if not self.topology.is_infrastructure(port):
-            if not self.is_plain(port):
-                self.odd.add(port.id)
-                if self._is_wide(port):
-                    self.wide.add(port.id)
-            self.on_wire.setdefault(self.topology.wire(port.network_id), {})[port.id] = None
-            there = self.projects.setdefault(self.topology.segment(port.network_id), {})
-            there[port.project_id] = there.get(port.project_id, 0) + 1
+    def _learn(self, port: Port) -> None:
+        texts: Iterable[str] = port.addresses
+        floating = self.topology.floating_addresses.get(port.id, ())
+        if port.address_pairs or floating:
+            texts = [*texts, *(pair.prefix for pair in port.address_pairs), *floating]
+        for text in texts:
+            kind: Ethertype = "IPv6" if ":" in text else "IPv4"
+            for low, high in addresses_of(text, kind):
+                if low == high:
+                    known = self._singles[kind]
+                    known[port.id] = (*known.get(port.id, ()), low)
+                    self.books[kind].add(low, port.id)
+        if self.topology.is_infrastructure(port):
+            return
+        if not self.is_plain(port):
+            self.odd.add(port.id)
+            if self._is_wide(port):
+                self.wide.add(port.id)
+        on_wire, there = self._place(port.network_id)
+        on_wire[port.id] = None
+        there[port.project_id] = there.get(port.project_id, 0) + 1
+
+    def _place(self, network_id: str) -> tuple[dict[str, None], dict[str, int]]:
+        found = self._places.get(network_id)
+        if found is None:
+            on_wire = self.on_wire.setdefault(self.topology.wire(network_id), {})
+            there = self.projects.setdefault(self.topology.segment(network_id), {})
+            found = self._places[network_id] = on_wire, there
+        return found
 
     def is_plain(self, port: Port) -> bool:
         """Whether it is filtered by groups that can be seen and goes by its own addresses alone."""
@@ -120,20 +142,12 @@ class Surroundings:
             port.port_security
             and not port.address_pairs
             and not port.is_trusted
-            and all(group_id in known for group_id in port.group_ids)
+            and known.keys() >= set(port.group_ids)
         )
 
     def singles(self, port: Port, ethertype: Ethertype) -> tuple[int, ...]:
         """The single addresses that it goes by: its own, its pairs' and the floating ones."""
         return self._singles[ethertype].get(port.id, ())
-
-    def _read_singles(self, port: Port, ethertype: Ethertype) -> tuple[int, ...]:
-        texts: Iterable[str] = port.addresses
-        floating = self.topology.floating_addresses.get(port.id, ())
-        if port.address_pairs or floating:
-            texts = [*texts, *(pair.prefix for pair in port.address_pairs), *floating]
-        pieces = [piece for text in texts for piece in addresses_of(text, ethertype)]
-        return tuple([low for low, high in pieces if low == high])
 
     # -- screens
 
@@ -144,6 +158,10 @@ class Surroundings:
             self._gateways[key] = self.topology.gateways(network_id, ethertype)
         return self._gateways[key]
 
+    def naming(self, group_id: str) -> set[str]:
+        """The groups that may have rules that name this one."""
+        return self.remotes.naming(group_id, self.filters.groups.get(group_id))
+
     def far_end(self, remote: Remote, ethertype: Ethertype) -> Intervals:
         """The addresses that a rule's far end stands for."""
         rule = Rule("ingress", ethertype, None, None, None, remote)
@@ -151,19 +169,22 @@ class Surroundings:
 
     def _admit(self, found: set[str], direction: Direction, ethertype: Ethertype, addresses: set[int]) -> None:
         """Into `found`: the groups with a rule that admits one of the addresses, and perhaps others."""
-        index, ports, at = self.remotes[direction, ethertype], self.filters.ports, self.books[ethertype].at
-        members: set[str] = set()
-        for address in addresses:
-            index.naming_addresses(found, address)
-            for port_id in at(address):
-                members.update(ports[port_id].group_ids)
-        here = normalise((each, each) for each in addresses)
+        index, ports = self.remotes[direction, ethertype], self.filters.ports
+        index.naming_addresses(found, addresses)
+        members = {
+            group_id for port_id in self.books[ethertype].at_any(addresses) for group_id in ports[port_id].group_ids
+        }
+        named = tuple(index.address_groups())
+        here = normalise((each, each) for each in addresses) if self.wide or named else EMPTY
         for port_id in self.wide:
             if ports[port_id].address_pairs and meets(own_addresses(ports[port_id], ethertype), here):
                 members.update(ports[port_id].group_ids)
         for group_id in members:
             found.update(index.naming(group_id))
-        for address_group_id, naming in index.address_groups():
+        known = self.filters.groups
+        for project_id in {known[group_id].project_id for group_id in members if group_id in known}:
+            found.update(self.remotes.of_project(project_id))
+        for address_group_id, naming in named:
             group = self.filters.address_groups.get(address_group_id)
             if group is None or any(meets(addresses_of(each, ethertype), here) for each in group.prefixes):
                 found.update(naming)
