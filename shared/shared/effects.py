@@ -28,7 +28,8 @@ SETTLE = "UPDATE intent SET state = $2, resource_id = $3, error = $4, settled_at
 _UNANSWERED = """
 SELECT EXISTS (
     SELECT FROM intent
-    WHERE key = $1 AND step LIKE '%.create' AND state IN ('sent', 'unknown') AND coalesce(settled_at, sent_at) > $2
+    WHERE key = $1 AND step LIKE '%.create' AND resource_id IS NULL AND state <> 'failed'
+          AND CASE state WHEN 'unknown' THEN settled_at ELSE sent_at END > $2
 )
 """
 _SETTLE_OPEN = """

@@ -161,6 +161,7 @@ def _grant(connection: Connection, project_id: str) -> None:
 def _network(connection: Connection, step: CreateNetwork) -> str:
     asked: dict[str, object] = {
         "name": step.name,
+        "description": step.tag,
         "project_id": step.project_id,
         "is_shared": False,
         "is_port_security_enabled": True,
@@ -197,7 +198,7 @@ def _subnet(connection: Connection, step: CreateSubnet) -> str:
 
 
 def _router(connection: Connection, step: CreateRouter) -> str:
-    asked: dict[str, object] = {"name": step.name, "project_id": step.project_id}
+    asked: dict[str, object] = {"name": step.name, "description": step.tag, "project_id": step.project_id}
     if step.gateway_network_id:
         asked["external_gateway_info"] = {"network_id": step.gateway_network_id}
     made = connection.network.create_router(**asked)
@@ -208,6 +209,7 @@ def _router(connection: Connection, step: CreateRouter) -> str:
 def _port(connection: Connection, step: CreatePort) -> str:
     asked: dict[str, object] = {
         "name": step.name,
+        "description": step.tag,
         "project_id": step.project_id,
         "network_id": step.network_id,
         "fixed_ips": [{"subnet_id": subnet_id} for subnet_id in step.subnet_ids],

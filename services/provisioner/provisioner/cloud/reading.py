@@ -130,7 +130,12 @@ def _has_role(connection: Connection, project_id: str) -> bool:
 def _networks(connection: Connection, project_id: str, mark: str) -> tuple[SeenNetwork, ...]:
     return tuple(
         SeenNetwork(
-            network.id, network.name, mark in (network.tags or []), bool(network.is_shared), int(network.mtu or 0)
+            network.id,
+            network.name,
+            mark in (network.tags or []),
+            bool(network.is_shared),
+            int(network.mtu or 0),
+            is_born_ours=network.description == mark,
         )
         for network in connection.network.networks(project_id=project_id)
     )
@@ -150,6 +155,7 @@ def _routers(connection: Connection, project_id: str, mark: str) -> tuple[SeenRo
             router.name,
             (router.external_gateway_info or {}).get("network_id"),
             mark in (router.tags or []),
+            is_born_ours=router.description == mark,
         )
         for router in connection.network.routers(project_id=project_id)
     )
@@ -171,7 +177,7 @@ def _port(port: Any, mark: str) -> SeenPort:
         is_secured=port.is_port_security_enabled is not False,
         subnet_ids=tuple(each["subnet_id"] for each in fixed),
         addresses=tuple(each["ip_address"] for each in fixed),
-        is_marked=mark in (port.tags or []),
+        is_marked=mark in (port.tags or []) or port.description == mark,
         vnic_type=port.binding_vnic_type or "normal",
     )
 

@@ -15,6 +15,8 @@ from provisioner.domain.steps import (
     CreateProject,
     CreateRouter,
     CreateSubnet,
+    DeleteNetwork,
+    DeleteRouter,
     GrantRole,
     SetGateway,
     SetQuota,
@@ -57,6 +59,7 @@ def goals(wanted: Wanted, seen: Observed) -> Iterator[Goal]:
     if any(names.is_routed(network) for network in document.networks):
         yield from _router(wanted, seen)
     yield from _tags(wanted, seen)
+    yield from _surplus(wanted, seen)
 
 
 def problems(wanted: Wanted, seen: Observed) -> Iterator[Problem]:
@@ -243,6 +246,26 @@ def _tags(wanted: Wanted, seen: Observed) -> Iterator[Goal]:
     )
     for kind, resource_id, name in found:
         yield Goal("tag", name, False, SetTag(f"tag:{resource_id}", kind, resource_id, names.mark(document.name)))
+
+
+def _surplus(wanted: Wanted, seen: Observed) -> Iterator[Goal]:
+    """Second networks and routers, bare: of calls that outlived their callers, and were made again meanwhile (I2)."""
+    document = wanted.document
+    kept = {
+        there.id
+        for network in document.networks
+        if (there := seen.network(names.network(document.name, network.name), wanted.network_ids.get(network.name)))
+    }
+    ours = {names.network(document.name, network.name) for network in document.networks}
+    for each in sorted(seen.networks, key=lambda network: network.id):
+        if each.name in ours and each.id not in kept and each.is_born_ours and seen.is_bare(each):
+            yield Goal("surplus network", each.name, False, DeleteNetwork(f"network:{each.id}", each.id))
+    name = names.router(document.name)
+    router = seen.router(name)
+    for other in sorted(seen.routers, key=lambda each: each.id):
+        is_second = other.name == name and router is not None and other.id != router.id
+        if is_second and other.is_born_ours and not seen.interfaces(other.id):
+            yield Goal("surplus router", name, False, DeleteRouter(f"router:{other.id}", other.id))
 
 
 def _is_prepared(wanted: Wanted, seen: Observed) -> bool:

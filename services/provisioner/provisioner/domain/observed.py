@@ -26,6 +26,8 @@ class SeenNetwork:
     is_shared: bool = False
     mtu_bytes: int = 0
     """0 where Neutron does not say."""
+    is_born_ours: bool = False
+    """Its description says so, which the call that makes it sets, as a tag can't be: the call after it sets that."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class SeenRouter:
     name: str
     gateway_network_id: str | None = None
     is_marked: bool = True
+    is_born_ours: bool = False
+    """As of a network."""
 
 
 @dataclass(frozen=True)
@@ -152,15 +156,22 @@ class Observed:
         return frozenset(server.id for server in self.servers)
 
     def network(self, name: str, known_id: str | None = None) -> SeenNetwork | None:
-        """The network that bears that name: the recorded one if it is there, else the first by id."""
+        """The network that bears that name: the recorded one if it is there, else one with subnets, else the first by id."""
         named = [network for network in self.networks if network.name == name]
-        return min(named, key=lambda network: (network.id != known_id, network.id), default=None)
+        joined = {subnet.network_id for subnet in self.subnets}
+        return min(
+            named, key=lambda network: (network.id != known_id, network.id not in joined, network.id), default=None
+        )
 
     def router(self, name: str) -> SeenRouter | None:
-        """The router that bears that name, the first by id."""
-        return min(
-            (router for router in self.routers if router.name == name), key=lambda router: router.id, default=None
-        )
+        """The router that bears that name: one with interfaces if there is one, else the first by id."""
+        named = [router for router in self.routers if router.name == name]
+        return min(named, key=lambda router: (not self.interfaces(router.id), router.id), default=None)
+
+    def is_bare(self, network: SeenNetwork) -> bool:
+        """Nothing is on the network: no subnet, no port."""
+        used = {*(subnet.network_id for subnet in self.subnets), *(port.network_id for port in self.ports)}
+        return network.id not in used
 
     def interfaces(self, router_id: str) -> frozenset[str]:
         """The subnets that the router has an interface on."""

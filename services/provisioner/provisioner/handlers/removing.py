@@ -6,9 +6,11 @@ from provisioner import store
 from provisioner.domain import deletion, looking, names
 from provisioner.domain.observed import Observed
 from provisioner.domain.record import Record
+from provisioner.domain.steps import DeleteProject
 from provisioner.handlers import working
 from provisioner.handlers.context import Context
 from provisioner.handlers.ending import apply
+from shared.effects import is_awaited
 from shared.errors import Invalid
 from shared.handlers import Turn
 
@@ -27,6 +29,8 @@ async def remove(turn: Turn[Context]) -> float | None:
             is_emptying = look.record.emptied_generation < look.record.generation
             is_emptying = is_emptying and deletion.may_begin(looking.unwanted_of(look.record))
             return turn.context.poll_seconds if is_emptying else None
+        if any(isinstance(step, DeleteProject) for step in look.plan.steps) and await _is_awaited(turn):
+            return turn.context.poll_seconds
         outcome = await working.work(turn, look.record, look.plan)
         if (pause_seconds := outcome.pause_seconds) is not None:
             return pause_seconds
@@ -35,6 +39,12 @@ async def remove(turn: Turn[Context]) -> float | None:
         if working.has_forgotten_quotas(look.plan, outcome):
             await _forget_quotas(turn, look.record)
     return 0.0
+
+
+async def _is_awaited(turn: Turn[Context]) -> bool:
+    """Something may still come into the project, of a call that outlived its caller: it would be left there alone."""
+    async with turn.transaction() as tx:
+        return await is_awaited(tx, turn.key)
 
 
 async def _look(turn: Turn[Context]) -> looking.Look | None:
