@@ -43,6 +43,9 @@ MODELS_BUILT = Counter(
 )
 
 # Relay: what is told.
+SIEM_UNWRITTEN = Gauge(
+    "tresor_siem_rows_unwritten", "Rows of the audit log that the SIEM's file has not been given yet.", ["stream"]
+)
 EVENTS_SENT = Counter("tresor_events_sent_total", "Events confirmed by the broker.")
 EVENTS_UNSENT = Gauge("tresor_events_unsent", "Events committed and not yet confirmed.")
 

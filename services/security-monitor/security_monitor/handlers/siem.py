@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 import orjson
 
@@ -9,6 +10,8 @@ from contracts.audit import OPENSTACK, STREAMS, Row
 from security_monitor.domain.ocsf import event_of_message, event_of_notification
 from security_monitor.handlers.register import Context, handlers
 from security_monitor.store import audit, siem_file
+from security_monitor.store.siem_file import SiemFile
+from shared import metrics
 from shared.notifications import BrokenNotification, Raw, decode
 from shared.telemetry import logger
 from shared.work import Work
@@ -17,6 +20,8 @@ READER = "siem"
 _PAGE_ROWS = 200
 _PAGES = 20
 _DAY_SECONDS = 86_400
+WRITE_SECONDS = 5.0
+"""How long the disk is waited for: then other timers have their turn, and what it did not take is given again."""
 
 
 @handlers.every(lambda context: context.siem_seconds)
@@ -33,12 +38,24 @@ async def write_siem(tx: Work[Context]) -> None:
                 break
             lines = [line for row in rows if (line := line_of(row))]
             try:
-                await asyncio.to_thread(siem.append, lines)
+                await _append(siem, lines)
             except OSError as error:
                 logger().error("siem.file_failed", path=str(siem.path), error=str(error))
                 break
             position = rows[-1].position
         await siem_file.move_position(tx.connection, READER, stream, position)
+        head = await audit.head(tx.connection, stream)
+        metrics.SIEM_UNWRITTEN.labels(stream).set(head.position - position)
+
+
+async def _append(siem: SiemFile, lines: Sequence[str]) -> None:
+    """Raises OSError when the disk refuses the lines, or does not take them in time; it may take them later."""
+    writing = asyncio.create_task(asyncio.to_thread(siem.append, lines))
+    done, _ = await asyncio.wait({writing}, timeout=WRITE_SECONDS)
+    if not done:
+        writing.add_done_callback(lambda late: late.cancelled() or late.exception())  # what comes of it is not needed
+        raise TimeoutError(f"the disk took nothing for {WRITE_SECONDS:g} s")
+    writing.result()
 
 
 def line_of(row: Row) -> str | None:

@@ -1,6 +1,9 @@
 """The SIEM's file: JSON lines, rotated by size, on the disk before the position in the log moves."""
 
+import errno
 import os
+import stat
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,19 +21,33 @@ class SiemFile:
         self.path = path
         self._max_bytes = max_bytes
         self._kept = kept
+        self._writing = threading.Lock()
 
     def append(self, lines: Iterable[str]) -> None:
         """Write the lines and have them on the disk. Blocks; raises OSError, after which a part may be written.
 
-        A line that an interrupted writing left unfinished is closed first, so that the next one stands alone.
+        A line that an interrupted writing left unfinished is closed first, so that the next one stands alone. While
+        another thread is at it, OSError says so at once.
         """
+        if not self._writing.acquire(blocking=False):
+            raise OSError(errno.EBUSY, "the disk has not taken yet what it was given before")
+        try:
+            self._append(lines)
+        finally:
+            self._writing.release()
+
+    def _append(self, lines: Iterable[str]) -> None:
         text = "".join(f"{line}\n" for line in lines).encode()
         if not text:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists() and self.path.stat().st_size >= self._max_bytes:
             self._rotate()
-        with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640), "ab") as file:
+        # Without waiting: a pipe that nobody reads would hold the writer for ever, and keeps nothing anyway.
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK
+        with os.fdopen(os.open(self.path, flags, 0o640), "ab") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "this is no regular file", str(self.path))
             if not self._ends_well(file.fileno()):
                 text = b"\n" + text
             file.write(text)
