@@ -34,8 +34,9 @@ LOST: tuple[type[BaseException], ...] = (
     asyncpg.TooManyConnectionsError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.QueryCanceledError,
+    asyncpg.DiskFullError,
 )
-"""The database could not be asked, or did not answer: wait and begin the transaction anew."""
+"""The database could not be asked, did not answer, or has no room: wait and begin the transaction anew."""
 
 RACED: tuple[type[BaseException], ...] = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 """Another transaction was in the way: begin this one anew at once."""
