@@ -25,11 +25,13 @@ def test_one_repair_is_confirmed_soon() -> None:
     assert pace.seconds_left("w", after(SOON_SECONDS)) == 0.0
 
 
-def test_a_look_waits_for_more_repairs_of_its_workspace_but_not_for_ever() -> None:
+def test_a_look_waits_for_more_repairs_but_not_for_ever() -> None:
     pace = Pace()
-    for tenth in range(200):
-        pace.reserve("w", after(tenth / 10))
-        if tenth > 0 and tenth / 10 + QUIET_SECONDS < GATHER_SECONDS:
+    pace.reserve("w", NOW)
+    for tenth in range(1, int(10 * GATHER_SECONDS)):
+        left = pace.reserve(f"v{tenth % 3}", after(tenth / 10))
+        assert left <= QUIET_SECONDS
+        if tenth / 10 + QUIET_SECONDS < GATHER_SECONDS:
             assert pace.seconds_left("w", after(tenth / 10)) == QUIET_SECONDS
     assert pace.seconds_left("w", after(GATHER_SECONDS)) == 0.0
 
@@ -56,6 +58,7 @@ def test_a_place_that_was_given_stays() -> None:
     pace = Pace()
     for key in ("v", "w"):
         pace.reserve(key, NOW)
+    for key in ("v", "w"):
         pace.seconds_left(key, after(SOON_SECONDS))
     assert pace.reserve("w", after(SOON_SECONDS)) == 1 / LOOKS_PER_SECOND
 

@@ -1,6 +1,7 @@
-"""When workspaces are looked at to confirm what was repaired at once: under a storm not more than Neutron bears.
+"""When workspaces are looked at to confirm what was repaired at once: after the repairs, and at a rate that Neutron bears.
 
-One look confirms all repairs of its workspace, so while more of them come it waits for these, up to a bound.
+One look confirms all repairs of its workspace. While more of them are made, of whatever workspace, looks wait up to a
+bound, as they would keep the repairs waiting.
 """
 
 from dataclasses import dataclass
@@ -8,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 SOON_SECONDS = 0.6
 """After a repair: what belongs to it has come by then, and one look confirms all of it."""
-QUIET_SECONDS = 1.0
-"""After a repair that was not the first."""
+QUIET_SECONDS = 1.5
+"""After the last of several repairs."""
 GATHER_SECONDS = 10.0
 """No longer than this does a look wait for the repairs to end."""
 LOOKS_PER_SECOND = 2.0
@@ -21,30 +22,23 @@ LATEST_SECONDS = 20.0
 class _Slot:
     first: datetime
     """When the first repair was made that it is for."""
-    at: datetime
-    is_fixed: bool = False
-    """Whether its place among the others' is given: it moves no more."""
+    at: datetime | None = None
+    """Its place among the others', once it has one."""
 
 
 class Pace:
     """One process's slots for such looks."""
 
     def __init__(self) -> None:
-        self._next = datetime.min.replace(tzinfo=UTC)
+        self._next = self._latest = datetime.min.replace(tzinfo=UTC)
         self._slots: dict[str, _Slot] = {}
         self._hurried: set[str] = set()
 
     def reserve(self, key: str, now: datetime) -> float:
         """Seconds from `now` to the earliest look at the key, after one more repair."""
-        if key in self._hurried:
-            return 0.0
-        slot = self._slots.get(key)
-        if slot is None:
-            slot = self._slots[key] = _Slot(now, now + timedelta(seconds=SOON_SECONDS))
-        elif not slot.is_fixed:
-            end = slot.first + timedelta(seconds=GATHER_SECONDS)
-            slot.at = max(slot.at, min(now + timedelta(seconds=QUIET_SECONDS), end))
-        return max(0.0, (slot.at - now).total_seconds())
+        self._latest = now
+        self._slots.setdefault(key, _Slot(now))
+        return self.seconds_left(key, now)
 
     def hurry(self, key: str) -> None:
         """There is more to be looked at than what was repaired: no slot is waited for."""
@@ -55,11 +49,19 @@ class Pace:
         slot = self._slots.get(key)
         if slot is None or key in self._hurried:
             return 0.0
-        if slot.at <= now and not slot.is_fixed:
-            latest = slot.first + timedelta(seconds=LATEST_SECONDS)
-            slot.at, slot.is_fixed = max(now, min(self._next, latest)), True
+        if slot.at is None:
+            waiting = (self._quiet(slot.first) - now).total_seconds()
+            if waiting > 0:
+                return waiting
+            slot.at = max(now, min(self._next, slot.first + timedelta(seconds=LATEST_SECONDS)))
             self._next = max(now, self._next) + timedelta(seconds=1 / LOOKS_PER_SECOND)
         return max(0.0, (slot.at - now).total_seconds())
+
+    def _quiet(self, first: datetime) -> datetime:
+        if self._latest <= first:
+            return first + timedelta(seconds=SOON_SECONDS)
+        quiet = self._latest + timedelta(seconds=QUIET_SECONDS)
+        return min(quiet, first + timedelta(seconds=GATHER_SECONDS))
 
     def begin(self, key: str) -> None:
         """It is looked at: repairs from here on are for another look."""
