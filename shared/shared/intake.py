@@ -7,12 +7,10 @@ import asyncio
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Generic, Literal
 
-from contracts.chassis import chassis_messages
 from contracts.envelope import CommandEnvelope, Envelope, EventEnvelope, Problem
-from shared import metrics
+from shared import metrics, sequences
 from shared.admission import CLOCK_TOLERANCE, HEAD_SUFFIX, Admission, Asked, Input, Refused
 from shared.db import INTERRUPTED, LOST, RACED
 from shared.outbox import bucket_of
@@ -22,16 +20,7 @@ from shared.signing import PublicKey
 from shared.telemetry import logger
 from shared.work import C, Work
 
-ASK_AGAIN = timedelta(seconds=5)
 MAX_BATCH = 256
-
-_NEXT_HEARD = """
-INSERT INTO heard (producer, aggregate, sequence) SELECT $1::text, $2::text, $3::bigint
-WHERE $3 = 1 OR EXISTS (SELECT 1 FROM heard WHERE producer = $1 AND aggregate = $2)
-ON CONFLICT (producer, aggregate) DO UPDATE SET sequence = $3, asked_at = NULL
-WHERE heard.sequence = $3 - 1 OR (heard.sequence < $3 AND $3 <= heard.thinned + 1)
-RETURNING 1
-"""
 
 _ACKNOWLEDGED = """
 UPDATE stream SET acknowledged = LEAST(stream.sequence, told.sequence)
@@ -189,13 +178,7 @@ class Intake(Generic[C]):
         await work.connection.execute(_ACKNOWLEDGED, sorted(heads), [heads[aggregate] for aggregate in sorted(heads)])
 
     async def _event(self, envelope: EventEnvelope, key: PublicKey, delivery: Delivery, work: Work[C]) -> None:
-        producer = key.holder
-        if not await work.connection.fetchval(_NEXT_HEARD, producer, envelope.subject, envelope.sequence):
-            heard = await self._heard(producer, envelope.subject, work)
-            if envelope.sequence <= heard:
-                metrics.MESSAGES_REPEATED.labels("event").inc()
-            else:
-                await self._ask(producer, envelope.subject, heard + 1, envelope.sequence, work)
+        if not await sequences.is_next(key.holder, envelope.subject, envelope.sequence, work):
             return
         handlers = self._runtime.handlers
         if envelope.type in handlers.messages or handlers.every_event is not None:
@@ -203,76 +186,11 @@ class Intake(Generic[C]):
             await _insert(work, envelope, key, delivery, digest, "pending")
         metrics.MESSAGES_STORED.labels("event").inc()
 
-    @staticmethod
-    async def _heard(producer: str, aggregate: str, work: Work[C]) -> int:
-        sequence: int = await work.connection.fetchval(
-            """INSERT INTO heard (producer, aggregate, sequence) VALUES ($1, $2, 0)
-               ON CONFLICT (producer, aggregate) DO UPDATE SET sequence = heard.sequence RETURNING sequence""",
-            producer,
-            aggregate,
-        )
-        return sequence
-
-    @staticmethod
-    async def _is_still_behind(producer: str, aggregate: str, work: Work[C]) -> bool:
-        """Whether nothing has come since a head was first seen ahead: until then the events may be on their way."""
-        noticed = await work.connection.execute(
-            "UPDATE heard SET asked_at = $3 WHERE producer = $1 AND aggregate = $2 AND asked_at IS NULL",
-            producer,
-            aggregate,
-            work.now,
-        )
-        return noticed == "UPDATE 0"
-
-    @staticmethod
-    async def _ask(producer: str, aggregate: str, first: int, last: int, work: Work[C]) -> None:
-        """Have the producer send again what is missing; not more often than every few seconds."""
-        asked = await work.connection.fetchval(
-            """UPDATE heard SET asked_at = $3 WHERE producer = $1 AND aggregate = $2
-               AND (asked_at IS NULL OR asked_at < $4) RETURNING 1""",
-            producer,
-            aggregate,
-            work.now,
-            work.now - ASK_AGAIN,
-        )
-        if asked:
-            metrics.SEQUENCE_GAPS.labels(producer).inc()
-            logger().info("intake.gap", producer=producer, aggregate=aggregate, first=first, last=last)
-            work.emit(chassis_messages(producer).resend(workspace=aggregate, first=first, last=last))
-
-    @staticmethod
-    async def _know_thinned(producer: str, aggregate: str, heard: int, thinned: int, work: Work[C]) -> None:
-        """Whoever comes late goes without the events that were overtaken and are kept no more."""
-        if thinned > heard and await work.connection.fetchval(
-            "UPDATE heard SET thinned = $3 WHERE producer = $1 AND aggregate = $2 AND thinned < $3 RETURNING 1",
-            producer,
-            aggregate,
-            thinned,
-        ):
-            metrics.EVENTS_MISSED.labels(producer).inc(thinned - heard)
-            logger().warning("intake.thinned", producer=producer, aggregate=aggregate, heard=heard, thinned=thinned)
-
     async def _head(self, envelope: Envelope, producer: str, work: Work[C]) -> None:
-        """A producer says how far it has come: what has not been heard of is asked for."""
-        if producer == self._runtime.identity.service:
-            return
-        told = self._runtime.handlers.chassis.head.model_validate(envelope.data)
-        heads = told.heads
-        known = {
-            row["aggregate"]: row["sequence"]
-            for row in await work.connection.fetch(
-                "SELECT aggregate, sequence FROM heard WHERE producer = $1 AND aggregate = ANY($2)",
-                producer,
-                list(heads),
-            )
-        }
-        for aggregate, last in sorted(heads.items()):
-            heard = known.get(aggregate, 0)
-            if last > heard:
-                await self._heard(producer, aggregate, work)
-                await self._know_thinned(producer, aggregate, heard, told.thinned.get(aggregate, 0), work)
-                if await self._is_still_behind(producer, aggregate, work):
-                    await self._ask(producer, aggregate, heard + 1, last, work)
+        """A producer says how far it has come."""
+        if producer != self._runtime.identity.service:
+            told = self._runtime.handlers.chassis.head.model_validate(envelope.data)
+            await sequences.compare(producer, told.heads, told.thinned, work)
 
 
 def _problems(stored: str | None) -> tuple[Problem, ...]:

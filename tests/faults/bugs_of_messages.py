@@ -16,6 +16,7 @@ import shared.intake
 import shared.lanes
 import shared.outbox
 import shared.relay
+import shared.sequences
 import shared.signing
 from shared.db import LOST
 from tests.faults.ground import Ground
@@ -103,7 +104,7 @@ def duplicates_accepted(patch: Patch, _: Ground) -> None:
 
 def any_number_accepted(patch: Patch, _: Ground) -> None:
     patch.setattr(
-        shared.intake,
+        shared.sequences,
         "_NEXT_HEARD",
         """INSERT INTO heard (producer, aggregate, sequence) VALUES ($1, $2, $3)
            ON CONFLICT (producer, aggregate) DO UPDATE SET sequence = $3 RETURNING 1""",
