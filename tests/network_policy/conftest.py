@@ -1,8 +1,6 @@
 """network-policy on a real broker and database, against the twin (the default) or the real OpenStack of the lab."""
 
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,27 +10,14 @@ from bootstrap.leases import BrokerLease, DatabaseLease
 from shared.testing import Site
 from tests.network_policy.enclaves import SITE
 from tests.network_policy.stage import Stage
-from twin.testing import RunningTwin, running_twin
-
-
-@dataclass
-class Place:
-    """Where the cloud under test is."""
-
-    clouds_file: Path
-    bus_url_of: Callable[[str], str]
-    twin: RunningTwin | None = None
+from tests.place import Place, chosen_place
+from twin.testing import RunningTwin
 
 
 @pytest.fixture
 def place(broker: BrokerLease) -> Iterator[Place]:
-    """A twin of the test's own, or the lab (TRESOR_CLOUD=lab)."""
-    if os.environ.get("TRESOR_CLOUD", "twin") == "lab":
-        bus_url = os.environ["TRESOR_LAB_BUS_URL"]
-        yield Place(Path(os.environ["OS_CLIENT_CONFIG_FILE"]), lambda _: bus_url)
-    else:
-        with running_twin(amqp_url=broker.openstack_url) as twin:
-            yield Place(twin.clouds_file, broker.openstack_url_of, twin)
+    """Where the cloud under test is."""
+    yield from chosen_place(broker)
 
 
 @pytest.fixture

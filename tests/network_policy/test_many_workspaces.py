@@ -10,9 +10,9 @@ from bootstrap.leases import BrokerLease, DatabaseLease
 from contracts.network_policy import IsolationShown, ShowIsolation
 from network_policy.handlers.queries import MAX_SHOWN
 from shared.testing import Site
-from tests.network_policy.conftest import Place
 from tests.network_policy.stage import Stage
 from tests.operator_cli.conftest import run_tresor
+from tests.place import Place
 
 COUNT = MAX_SHOWN + 60
 

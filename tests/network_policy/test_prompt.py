@@ -14,8 +14,8 @@ from contracts.network_policy import (
     IsolationProven,
     IsolationViolated,
 )
-from tests.network_policy.conftest import Place
 from tests.network_policy.stage import Stage
+from tests.place import Place
 from tests.system.chain import ServiceProcess, free_port
 from twin.testing import RunningTwin
 

@@ -1,6 +1,5 @@
 """The provisioner on a real broker and database, against the twin (the default) or the real OpenStack of the lab."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,9 +8,10 @@ import yaml
 
 from bootstrap.leases import BrokerLease, DatabaseLease
 from shared.testing import Site
+from tests.place import Place, chosen_place
 from tests.provisioner.neighbours import Neighbours
-from tests.provisioner.place import Place, Tenant
-from twin.testing import RunningTwin, running_twin
+from tests.provisioner.tenant import Tenant
+from twin.testing import RunningTwin
 
 SITE = {
     "name": "tests",
@@ -26,13 +26,8 @@ SITE = {
 
 @pytest.fixture
 def place(broker: BrokerLease) -> Iterator[Place]:
-    """Where the cloud under test is: a twin of the test's own, or the lab."""
-    if os.environ.get("TRESOR_CLOUD", "twin") == "lab":
-        bus_url = os.environ["TRESOR_LAB_BUS_URL"]
-        yield Place(Path(os.environ["OS_CLIENT_CONFIG_FILE"]), lambda _: bus_url)
-    else:
-        with running_twin(amqp_url=broker.openstack_url) as twin:
-            yield Place(twin.clouds_file, broker.openstack_url_of, twin)
+    """Where the cloud under test is."""
+    yield from chosen_place(broker)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from contracts.network_policy import DeletionCleared, PolicyEnforced, PolicyWith
 from contracts.provisioner import NetworkReady, WorkspaceDeclared, WorkspaceDeleting, WorkspaceEmptied
 from contracts.storage import ReadyVolume, StorageReady, StorageReleased
 from shared.testing import Site
-from tests.provisioner.place import Place
+from tests.place import Place
 
 LOOK_SECONDS = 0.05
 

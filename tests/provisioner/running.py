@@ -10,7 +10,8 @@ from provisioner.main import make_context
 from provisioner.settings import Settings
 from shared.service import Service
 from shared.testing import Site
-from tests.provisioner.place import Place, Tenant
+from tests.place import Place
+from tests.provisioner.tenant import Tenant
 
 PATIENCE_SECONDS = 120.0
 

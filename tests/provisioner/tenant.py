@@ -2,44 +2,12 @@
 
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-from openstack.config import OpenStackConfig
-from openstack.connection import Connection
 
 from contracts.examples import DOCUMENT
 from contracts.workspace import Workspace
-from twin.testing import RunningTwin
-
-
-@dataclass
-class Place:
-    """Where the cloud is; `admin` may do everything in it."""
-
-    clouds_file: Path
-    bus_url_of: Callable[[str], str]
-    """OpenStack's bus as that service's user."""
-    twin: RunningTwin | None = None
-    _connections: dict[str, Any] = field(default_factory=dict, repr=False)
-
-    @property
-    def admin(self) -> Any:
-        """As the cloud's administrator."""
-        return self._connection("lab")
-
-    @property
-    def system(self) -> Any:
-        """As the administrator of the whole system, which Ironic asks for."""
-        return self._connection("lab-system")
-
-    def _connection(self, entry: str) -> Any:
-        if entry not in self._connections:
-            config = OpenStackConfig(config_files=[str(self.clouds_file)], load_envvars=False)
-            self._connections[entry] = Connection(config=config.get_one(cloud=entry))
-        return self._connections[entry]
+from tests.place import Place
 
 
 @dataclass

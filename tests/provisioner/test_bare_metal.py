@@ -10,9 +10,10 @@ import pytest
 
 from contracts.provisioner import CreateWorkspace, DeleteWorkspace, NodeActive
 from shared.testing import Site
+from tests.place import Place
 from tests.provisioner.neighbours import Neighbours
-from tests.provisioner.place import Place, Tenant, role
 from tests.provisioner.running import ended, problems_of, ready, started
+from tests.provisioner.tenant import Tenant, role
 
 HARDWARE_SECONDS = 240
 """Nova's resource tracker tells Placement of a new node once a minute."""

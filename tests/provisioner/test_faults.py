@@ -14,9 +14,10 @@ from contracts.provisioner import (
     WorkspaceReady,
 )
 from shared.testing import Site
+from tests.place import Place
 from tests.provisioner.neighbours import Neighbours
-from tests.provisioner.place import Place, Tenant, role
 from tests.provisioner.running import PATIENCE_SECONDS, ended, ready, started
+from tests.provisioner.tenant import Tenant, role
 from twin.testing import RunningTwin
 
 WRITES = "POST|PUT|DELETE"

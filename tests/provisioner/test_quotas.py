@@ -2,9 +2,10 @@
 
 from contracts.provisioner import DeleteWorkspace, WorkspaceDeleted
 from shared.testing import Site
+from tests.place import Place
 from tests.provisioner.neighbours import Neighbours
-from tests.provisioner.place import Place, Tenant
 from tests.provisioner.running import PATIENCE_SECONDS, ready, started
+from tests.provisioner.tenant import Tenant
 from twin.testing import RunningTwin
 
 STORAGE = {

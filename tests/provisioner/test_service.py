@@ -22,9 +22,10 @@ from contracts.provisioner import (
     WorkspaceReady,
 )
 from shared.testing import Site
+from tests.place import Place
 from tests.provisioner.neighbours import Neighbours
-from tests.provisioner.place import Place, Tenant, role
 from tests.provisioner.running import PATIENCE_SECONDS, ended, problems_of, ready, shown, started
+from tests.provisioner.tenant import Tenant, role
 
 
 async def test_l1_l2_one_command_makes_a_workspace_and_one_removes_it(

@@ -1,6 +1,5 @@
 """Storage on a real broker and database, against the twin (the default) or the real OpenStack of the lab."""
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,28 +13,18 @@ from shared.testing import Site
 from storage.handlers import handlers
 from storage.main import make_context
 from storage.settings import Settings
-from tests.storage.tenant import Place, Tenant
-from twin.testing import running_twin
+from tests.place import Place, chosen_place
+from tests.storage.tenant import Tenant
 
 SITE = {"name": "tests", "share_types": {"CEPHFS": "cephfs", "NFS": "nfs"}, "volume_type": "lab"}
 
 StartStorage = Callable[..., Awaitable[Service[Any]]]
 
 
-def twin_place(broker: BrokerLease) -> Iterator[Place]:
-    """A twin of the test's own, which notifies on OpenStack's side of the test's broker."""
-    with running_twin(amqp_url=broker.openstack_url) as twin:
-        yield Place(twin.clouds_file, broker.openstack_url_of, twin)
-
-
 @pytest.fixture
 def place(broker: BrokerLease) -> Iterator[Place]:
-    """Where the cloud under test is: a twin of the test's own, or the lab (TRESOR_CLOUD=lab)."""
-    if os.environ.get("TRESOR_CLOUD", "twin") == "lab":
-        bus_url = os.environ["TRESOR_LAB_BUS_URL"]
-        yield Place(Path(os.environ["OS_CLIENT_CONFIG_FILE"]), lambda _: bus_url)
-    else:
-        yield from twin_place(broker)
+    """Where the cloud under test is."""
+    yield from chosen_place(broker)
 
 
 @pytest.fixture

@@ -2,38 +2,16 @@
 
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
-
-from openstack.config import OpenStackConfig
-from openstack.connection import Connection
 
 from contracts.examples import DOCUMENT
 from contracts.network_policy import PolicyEnforced
 from contracts.provisioner import WorkspaceDeclared, WorkspaceDeleting, WorkspaceEmptied
 from contracts.workspace import Workspace
-from twin.testing import RunningTwin
+from tests.place import Place
 
 MANILA = "2.45"
-
-
-@dataclass
-class Place:
-    """Where the cloud is; `admin` may do everything in it."""
-
-    clouds_file: Path
-    bus_url_of: Callable[[str], str]
-    twin: RunningTwin | None = None
-    _admin: Any = field(default=None, repr=False)
-
-    @property
-    def admin(self) -> Any:
-        if self._admin is None:
-            config = OpenStackConfig(config_files=[str(self.clouds_file)], load_envvars=False)
-            self._admin = Connection(config=config.get_one(cloud="lab"))
-        return self._admin
 
 
 @dataclass

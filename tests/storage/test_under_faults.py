@@ -10,8 +10,9 @@ import pytest
 from bootstrap.leases import BrokerLease
 from contracts.storage import StorageFailed, StorageReady, StorageReleased
 from shared.testing import Site
-from tests.storage.conftest import StartStorage, quick, twin_place
-from tests.storage.tenant import Place, Tenant
+from tests.place import Place, twin_place
+from tests.storage.conftest import StartStorage, quick
+from tests.storage.tenant import Tenant
 from twin.testing import RunningTwin
 
 HOME = {"name": "home", "size_gib": 1, "access": {"login": "rw", "compute": "ro"}}
