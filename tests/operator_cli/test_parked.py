@@ -2,49 +2,22 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
 
 import pytest
 
 from contracts import storage
 from contracts.envelope import EVENTS_EXCHANGE
 from contracts.provisioner import NetworkReady
-from shared.handlers import Handlers
 from shared.service import Service
 from shared.testing import Site
-from shared.work import Work
 from tests.operator_cli.conftest import Ended, Tresor
+from tests.stumbling import Stumbling, make_context, make_handlers
 
 SEEN = NetworkReady.model_validate(NetworkReady.example)
 
 
-@dataclass
-class Memory:
-    """What the double handled; it fails while it is `broken`."""
-
-    broken: bool = True
-    handled: list[str] = field(default_factory=list)
-
-
-def make_handlers() -> Handlers[Memory]:
-    """storage with one handler."""
-    handlers: Handlers[Memory] = Handlers(storage)
-
-    @handlers.on(NetworkReady)
-    async def ready(seen: NetworkReady, tx: Work[Memory]) -> None:
-        if tx.context.broken:
-            raise KeyError("internal")
-        tx.context.handled.append(seen.workspace)
-
-    return handlers
-
-
-async def make_context(*_: object) -> Memory:
-    return Memory()
-
-
 @pytest.fixture
-async def served(site: Site, monkeypatch: pytest.MonkeyPatch) -> Service[Memory]:
+async def served(site: Site, monkeypatch: pytest.MonkeyPatch) -> Service[Stumbling]:
     """The double, running; it sets a message aside at its first failure."""
     monkeypatch.setattr("shared.lanes.MAX_ATTEMPTS", 1)
     return await site.start(make_handlers(), make_context)
@@ -71,7 +44,7 @@ async def set_aside(site: Site, *workspaces: str) -> list[str]:
 
 
 async def test_what_is_parked_is_read_and_replayed_by_two(
-    site: Site, served: Service[Memory], operator: Tresor, sam: Tresor
+    site: Site, served: Service[Stumbling], operator: Tresor, sam: Tresor
 ) -> None:
     assert "Nothing is parked." in (await operator("parked")).out
     (message_id,) = await set_aside(site, "openhpc")
@@ -94,14 +67,14 @@ async def test_what_is_parked_is_read_and_replayed_by_two(
     assert approved.code == 0, approved.err
     assert message_id in approved.err
     async with asyncio.timeout(10):
-        while served.runtime.context.handled != ["openhpc"]:
+        while served.runtime.context.handled != [SEEN.generation]:
             await asyncio.sleep(0.1)
     assert (await operator("parked", "--check")).code == 0
     again = await operator("parked", "replay", "storage", message_id)
     assert (again.code, "no message" in again.err) == (1, True)
 
 
-async def test_the_doctor_says_so(site: Site, served: Service[Memory], operator: Tresor) -> None:
+async def test_the_doctor_says_so(site: Site, served: Service[Stumbling], operator: Tresor) -> None:
     async def found() -> dict[str, str]:
         ended = await operator("doctor", "-o", "json", "--listen", "0")
         (one,) = [check for check in json.loads(ended.out) if check["name"] == "parked messages"]
@@ -113,7 +86,7 @@ async def test_the_doctor_says_so(site: Site, served: Service[Memory], operator:
     assert (told["state"], told["detail"]) == ("WARN", "1 at storage")
 
 
-async def test_what_is_dropped_leaves_the_list(site: Site, served: Service[Memory], operator: Tresor) -> None:
+async def test_what_is_dropped_leaves_the_list(site: Site, served: Service[Stumbling], operator: Tresor) -> None:
     first, second = await set_aside(site, "openhpc", "genome")
     several = await operator("parked", "drop", "storage", first, second, "--yes")
     assert (several.code, "of several workspaces" in several.err) == (2, True)
@@ -126,7 +99,7 @@ async def test_what_is_dropped_leaves_the_list(site: Site, served: Service[Memor
 
 
 async def test_refused_input_is_shown_without_what_a_terminal_would_obey(
-    site: Site, served: Service[Memory], operator: Tresor
+    site: Site, served: Service[Stumbling], operator: Tresor
 ) -> None:
     body = b'{"type": "no.such.thing"} \x1b[2J\xff'
     await site.publish(EVENTS_EXCHANGE, NetworkReady.type, body, None, "provisioner")
@@ -141,13 +114,15 @@ async def test_refused_input_is_shown_without_what_a_terminal_would_obey(
     assert "no signature" in (await operator("parked", "--refused")).out
 
 
-async def test_a_service_that_does_not_answer_is_named(site: Site, served: Service[Memory], operator: Tresor) -> None:
+async def test_a_service_that_does_not_answer_is_named(
+    site: Site, served: Service[Stumbling], operator: Tresor
+) -> None:
     await site.stop(served)
     silent = await operator("parked", "--timeout", "1")
     assert (silent.code, "no answer from storage" in silent.err) == (5, True)
 
 
-async def test_what_is_wrong_about_it_has_its_code(site: Site, served: Service[Memory], operator: Tresor) -> None:
+async def test_what_is_wrong_about_it_has_its_code(site: Site, served: Service[Stumbling], operator: Tresor) -> None:
     for arguments, code, words in (
         (("show", "storages", "1"), 2, "there is no service"),
         (("show", "storage", "1"), 2, "no message's id"),

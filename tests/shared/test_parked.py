@@ -12,39 +12,14 @@ from contracts import storage
 from contracts.envelope import EVENTS_EXCHANGE
 from contracts.parked import MAX_REPLAYS, ParkedListed, ParkedMessage, RefusedListed, SetAside
 from contracts.provisioner import NetworkReady
-from shared.handlers import Handlers
 from shared.service import Service
 from shared.signing import write_keyring
 from shared.testing import Site
-from shared.work import Work
+from tests.stumbling import Stumbling, make_context, make_handlers
 
 CHASSIS = storage.CHASSIS
 SEEN = NetworkReady.model_validate(NetworkReady.example)
 WORKSPACE = SEEN.workspace
-
-
-class Stumbling:
-    """A handler's luck: it fails while it is `broken`."""
-
-    def __init__(self) -> None:
-        self.broken = True
-        self.handled: list[int] = []
-
-
-def make_handlers() -> Handlers[Stumbling]:
-    handlers: Handlers[Stumbling] = Handlers(storage)
-
-    @handlers.on(NetworkReady)
-    async def on_ready(seen: NetworkReady, tx: Work[Stumbling]) -> None:
-        if tx.context.broken:
-            raise KeyError("internal")
-        tx.context.handled.append(seen.generation)
-
-    return handlers
-
-
-async def make_context(*_: object) -> Stumbling:
-    return Stumbling()
 
 
 @pytest.fixture
