@@ -50,7 +50,8 @@ def nearby(world: World, project_id: str = "p1", network_ids: tuple[str, ...] = 
     more = [rows[each] for each in strange if each in rows]
     ports += [each for each in world.ports if each not in ports and more and strange.intersection(each.group_ids)]
     trunks = world.trunks if any(each.is_subport for each in ports) else ()
-    parents = {each.port_id for each in trunks}
+    here = {each.id for each in ports}
+    parents = {each.port_id for each in trunks if here.intersection(each.subport_ids)}
     ports += [each for each in world.ports if each not in ports and each.id in parents]
     while missing := (named((*groups, *more), ports) & rows.keys()) - own - {each.id for each in more}:
         more += [rows[each] for each in missing]

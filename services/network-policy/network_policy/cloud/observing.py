@@ -95,9 +95,11 @@ class ObservingCloud:
                 lambda c: everything(c, "/ports", "ports", reading.port, security_groups=strange_groups)
             )
             all_ports |= {port.id: port for port in more_members}
-        parents = {trunk.port_id for trunk in carrying} - all_ports.keys()
-        more_ports = await self._get(lambda c: everything(c, "/ports", "ports", reading.port, id=parents))
-        all_ports |= {port.id: port for port in more_ports}
+        near = (trunk for trunk in carrying if not all_ports.keys().isdisjoint(trunk.subport_ids))
+        parents = {trunk.port_id for trunk in near} - all_ports.keys()
+        if parents:
+            more_ports = await self._get(lambda c: everything(c, "/ports", "ports", reading.port, id=parents))
+            all_ports |= {port.id: port for port in more_ports}
         return World(
             groups=_sorted(await self._with_named((*groups, *more_groups), all_ports.values())),
             ports=_sorted(all_ports.values()),
