@@ -150,6 +150,7 @@ def protocol_number(protocol: str | int | None, ethertype: Ethertype) -> int | N
     return ICMPV6 if number == ICMP and ethertype == "IPv6" else number
 
 
+@lru_cache(maxsize=8192)
 def canonical_prefix(text: str | None, ethertype: Ethertype) -> Remote:
     """A prefix without host bits; anything for /0, for none, and for what is no prefix of this ethertype."""
     if not text:

@@ -5,7 +5,7 @@ from operator import attrgetter
 
 from network_policy.domain.certificate import claim_row
 from network_policy.domain.engine.digest import Digest
-from network_policy.domain.engine.state import ID_OF, STILL, State
+from network_policy.domain.engine.state import STILL, State
 from network_policy.domain.filters import Claim
 from network_policy.domain.proof import Verdict, assumptions_of
 from network_policy.domain.topology import ROUTER_INTERFACES
@@ -32,7 +32,8 @@ _KINDS = {
 
 _FEW_RULES = 8
 """So many that come or go are judged one by one; for more the group is looked over."""
-_TEXTS_OF = attrgetter("rule.packets", "rule.far_end")
+_TOLD_OF = attrgetter("id", "rule.packets", "rule.far_end")
+"""All that a rule is, in C."""
 
 
 class Engine(State):
@@ -204,12 +205,8 @@ class Engine(State):
 
     def _change_group(self, known: Group, group: Group) -> None:
         """The group has other rules: a few are told of one by one, as in most changes."""
-        before, after = (
-            dict(zip(map(ID_OF, one.rules), map(_TEXTS_OF, one.rules), strict=True)) for one in (known, group)
-        )
-        lost, gained = (
-            {id_ for id_, _ in each} for each in (before.items() - after.items(), after.items() - before.items())
-        )
+        before, after = set(map(_TOLD_OF, known.rules)), set(map(_TOLD_OF, group.rules))
+        lost, gained = {id_ for id_, *_ in before - after}, {id_ for id_, *_ in after - before}
         went = [each for each in known.rules if each.id in lost] if lost else []
         came = [each for each in group.rules if each.id in gained] if gained else []
         if self._rules is not None:
@@ -217,7 +214,7 @@ class Engine(State):
                 if self._rules.get(each.id) == group.id:
                     del self._rules[each.id]
             self._rules.update((each.id, group.id) for each in came)
-        is_doubled = len(before) < len(known.rules) or len(after) < len(group.rules)
+        is_doubled = len(went) > len(lost) or len(came) > len(gained)
         if is_doubled or len(went) + len(came) > _FEW_RULES:
             self._near.put_group(group)
             for name in tuple(self._users.get(group.id, ())):

@@ -1,9 +1,8 @@
 """The inverse of the rules: which groups admit an address, in either direction, without looking at any rule."""
 
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_network
 
-from network_policy.domain.rule import ETHERTYPES, Direction, Ethertype, Remote, RemoteKind, Rule, name_of
+from network_policy.domain.rule import ETHERTYPES, Direction, Ethertype, Remote, RemoteKind, Rule, addresses_of, name_of
 from network_policy.domain.world import Group
 
 DIRECTIONS: tuple[Direction, Direction] = ("ingress", "egress")
@@ -15,14 +14,12 @@ Holders = dict[str, int]
 
 def prefix_of(text: str, ethertype: Ethertype) -> Prefix | None:
     """The prefix as bits; None when it is of the other ethertype or no prefix at all."""
-    try:
-        network = ip_network(text, strict=False)
-    except ValueError:
+    pieces = addresses_of(text, ethertype)
+    if not pieces:
         return None
-    if f"IPv{network.version}" != ethertype:
-        return None
-    free = network.max_prefixlen - network.prefixlen
-    return free, int(network.network_address) >> free
+    ((low, high),) = pieces
+    free = (high - low).bit_length()
+    return free, low >> free
 
 
 class RemoteIndex:

@@ -23,7 +23,7 @@ STILL: dict[type, tuple[str, str]] = {
     Trunk: ("trunk", "trunks"),
 }
 """What seldom changes: the kind by which it is dropped, and its place in a world."""
-ID_OF = attrgetter("id")
+_ID_OF = attrgetter("id")
 
 
 class State:
@@ -80,7 +80,7 @@ class State:
         if self._rules is None:
             self._rules = {}
             for group in self._near.filters.groups.values():
-                self._rules.update(zip(map(ID_OF, group.rules), repeat(group.id)))
+                self._rules.update(zip(map(_ID_OF, group.rules), repeat(group.id)))
         return self._rules
 
     def _as_carried(self, port: Port) -> Port:
