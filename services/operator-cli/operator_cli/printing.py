@@ -125,6 +125,11 @@ def coloured(text: str, good: bool | None) -> Any:
     return Text(text, style="yellow" if good is None else "green" if good else "bold red")
 
 
+def tell(text: str) -> None:
+    """A sentence of the answer itself, to standard output."""
+    sys.stdout.write(f"{text}\n")
+
+
 def say(text: str) -> None:
     """A sentence about what goes on, to standard error."""
     sys.stderr.write(f"{text}\n")

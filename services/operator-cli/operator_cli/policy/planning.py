@@ -6,7 +6,7 @@ import typer
 
 from operator_cli.exits import Exit, Stop
 from operator_cli.options import DocumentFile, Generation, LongTimeout, Output, Wait
-from operator_cli.printing import Form, coloured, say, table
+from operator_cli.printing import Form, coloured, table, tell
 
 if TYPE_CHECKING:
     from contracts.network_policy import PlannedRule, PolicyPlanned
@@ -56,20 +56,20 @@ def show_plan(answer: "PolicyPlanned") -> None:
     for group in changed:
         verb = "made" if group.group == "create" else "removed"
         tracking = "" if group.stateful else ", stateless"
-        say(f"the security group of {group.role} would be {verb}{tracking}")
+        tell(f"the security group of {group.role} would be {verb}{tracking}")
     hidden = sum(group.added + group.removed - len(group.rules) for group in answer.roles)
     if hidden > 0:
-        say(f"and {hidden} more rules")
+        tell(f"and {hidden} more rules")
     if answer.steps:
         _show_packets(answer)
     ports, servers = len(answer.ports) + answer.more_ports, len(answer.servers) + answer.more_servers
     if answer.steps:
-        say(
+        tell(
             f"ports concerned: {ports}, of servers: {servers}; {'it loosens' if answer.loosens else 'it loosens nothing'}"
         )
     for note in answer.notes:
-        say(note)
-    say(f"plan {answer.plan}")
+        tell(note)
+    tell(f"plan {answer.plan}")
 
 
 def _show_packets(answer: "PolicyPlanned") -> None:
@@ -90,7 +90,7 @@ def _show_packets(answer: "PolicyPlanned") -> None:
         empty="No packet changes: the same can pass as before.",
     )
     if answer.more_packets:
-        say(f"and {answer.more_packets} more sets of packets")
+        tell(f"and {answer.more_packets} more sets of packets")
 
 
 def traffic(rule: "PlannedRule") -> str:
