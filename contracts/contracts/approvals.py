@@ -9,18 +9,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from contracts.envelope import (
-    MAX_BODY_BYTES,
-    OUTCOME_EXAMPLE,
-    Answer,
-    Command,
-    CommandOutcome,
-    MessageId,
-    MessageType,
-    Query,
-    Role,
-)
+from contracts.envelope import MAX_BODY_BYTES, Answer, Command, MessageId, MessageType, Query, Role
 from contracts.identifiers import Digest, ResourceId, Text
+from contracts.outcome import OUTCOME_EXAMPLE, CommandOutcome
 
 Holder = Annotated[str, StringConstraints(max_length=120)]
 

@@ -10,18 +10,16 @@ from contracts.approvals import (
     DenyCommand,
     ListApprovals,
 )
-from contracts.envelope import (
-    AcknowledgeEvents,
+from contracts.envelope import Message
+from contracts.outbox import AcknowledgeEvents, OutboxHead, ResendEvents
+from contracts.outcome import (
     CommandAccepted,
     CommandApplied,
     CommandFailed,
     CommandRejected,
     EffectRecorded,
     InputRefused,
-    Message,
     MessageParked,
-    OutboxHead,
-    ResendEvents,
 )
 from contracts.parked import (
     DropParked,

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from contracts.envelope import EffectRecorded
+from contracts.outcome import EffectRecorded
 from shared import metrics
 from shared.clock import Clock, Ids
 from shared.errors import LeaseLost, Unknown, Unsettled

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.envelope import EffectRecorded
+from contracts.outcome import EffectRecorded
 from shared import metrics
 from shared.effects import SETTLE, EffectTurn
 from shared.errors import LeaseLost, Unknown

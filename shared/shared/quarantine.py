@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from contracts.envelope import InputRefused
+from contracts.outcome import InputRefused
 from shared import metrics
 from shared.admission import Input, Refused
 from shared.telemetry import cleaned, logger

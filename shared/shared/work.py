@@ -6,13 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from contracts.envelope import (
-    Command,
-    CommandOutcome,
-    Envelope,
-    Event,
-    Problem,
-)
+from contracts.envelope import Command, Envelope, Event, Problem
+from contracts.outcome import CommandOutcome
 from shared.clock import Ids
 from shared.db import Connection
 from shared.outbox import Identity, Told, bucket_of, tell

@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from bootstrap.places import CHECKOUT
 from burst_scheduler.settings import Settings as BurstScheduler
-from contracts.envelope import InputRefused
+from contracts.outcome import InputRefused
 from contracts.site import Site
 from network_policy.settings import Settings as NetworkPolicy
 from operator_cli.document import load

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.catalog import MESSAGES
-from contracts.envelope import Event, OutboxHead, ResendEvents
+from contracts.envelope import Event
 from contracts.network_policy import Rule
+from contracts.outbox import OutboxHead, ResendEvents
 from operator_cli.board import Board
 from operator_cli.isolation import prefix_names
 from operator_cli.sentences import rule_words, seconds, sentence

@@ -7,20 +7,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from contracts.catalog import OWNERS
-from contracts.envelope import (
-    Answer,
-    Command,
-    CommandEnvelope,
-    EventEnvelope,
-    Message,
-    OutboxHead,
-    Problem,
-    Query,
-)
+from contracts.envelope import Answer, Command, CommandEnvelope, EventEnvelope, Message, Problem, Query
 from contracts.generate import meanings
 from contracts.generate.asyncapi import exchange_of
 from contracts.generate.schemas import parts_of
 from contracts.generate.types_text import Types, scalars_table
+from contracts.outbox import OutboxHead
 from contracts.site import Site
 from contracts.workspace import Workspace
 

@@ -6,8 +6,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from contracts.catalog import MESSAGES
-from contracts.envelope import Answer, Command, CommandEnvelope, Envelope, EventEnvelope, Message, OutboxHead, Query
+from contracts.envelope import Answer, Command, CommandEnvelope, Envelope, EventEnvelope, Message, Query
 from contracts.generate import meanings
+from contracts.outbox import OutboxHead
 from contracts.policy_tests import PolicyTests
 from contracts.site import Site
 from contracts.workspace import Workspace

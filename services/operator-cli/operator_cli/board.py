@@ -4,7 +4,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from contracts.envelope import EffectRecorded, Message
+from contracts.envelope import Message
+from contracts.outcome import EffectRecorded
 from contracts.provisioner import Progressed
 from contracts.services import SERVICES
 from operator_cli import sentences

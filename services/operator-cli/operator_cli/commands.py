@@ -4,7 +4,8 @@ import asyncio
 from contextlib import nullcontext
 from typing import Any
 
-from contracts.envelope import Command, CommandAccepted, InputRefused, Message
+from contracts.envelope import Command, Message
+from contracts.outcome import CommandAccepted, InputRefused
 from operator_cli.board import Board
 from operator_cli.exits import Exit, Stop
 from operator_cli.printing import say

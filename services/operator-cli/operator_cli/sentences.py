@@ -6,17 +6,16 @@ from typing import Any
 
 from contracts import burst_scheduler, network_policy, provisioner, security_monitor, storage
 from contracts.approvals import CommandApproved, CommandWaiting
-from contracts.envelope import (
+from contracts.envelope import Message, Problem
+from contracts.outbox import OutboxHead
+from contracts.outcome import (
     CommandAccepted,
     CommandApplied,
     CommandFailed,
     CommandRejected,
     EffectRecorded,
     InputRefused,
-    Message,
     MessageParked,
-    OutboxHead,
-    Problem,
 )
 from contracts.parked import ParkedDropped, ParkedReplayed
 

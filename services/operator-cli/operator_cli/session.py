@@ -8,19 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from contracts.catalog import MESSAGES
-from contracts.envelope import (
-    MAX_BODY_BYTES,
-    Answer,
-    Command,
-    CommandAccepted,
-    CommandFailed,
-    CommandOutcome,
-    CommandRejected,
-    InputRefused,
-    Message,
-    Problem,
-    Query,
-)
+from contracts.envelope import MAX_BODY_BYTES, Answer, Command, Message, Problem, Query
+from contracts.outcome import CommandAccepted, CommandFailed, CommandOutcome, CommandRejected, InputRefused
 from operator_cli.exits import Exit, Stop
 from operator_cli.settings import Settings, load
 from shared.client import (

@@ -64,6 +64,13 @@ def end_in(world: World, end: str) -> str:
     return f"role:{end}"
 
 
+def ends_in(world: World, source: str, target: str) -> PolicyTest:
+    """The question as a policy test. Raises ValidationError for what is no end."""
+    return PolicyTest.model_validate(
+        {"name": "past", "from": end_in(world, source), "to": end_in(world, target), "expect": "denied"}
+    )
+
+
 def _is_address(text: str) -> bool:
     try:
         ip_address(text)
@@ -79,9 +86,7 @@ def passing(
 
     Raises UnknownEnd for an end that did not exist.
     """
-    ends = PolicyTest.model_validate(
-        {"name": "past", "from": end_in(world, source), "to": end_in(world, target), "expect": "denied"}
-    )
+    ends = ends_in(world, source, target)
     tester = PolicyTester(world, claims, site)
     found: dict[tuple[str, ...], Counterexample] = {}
     for packet in tester.packets(str(ends.from_), str(ends.to), workspace):

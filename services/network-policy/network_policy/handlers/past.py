@@ -15,9 +15,10 @@ from contracts.network_policy.history import MAX_SPANS, HistoryShown, OpenSpan, 
 from contracts.network_policy.history import Unknown as NotKnown
 from contracts.site import Site
 from network_policy import store
-from network_policy.domain.past import Declared, declared_of, passing
+from network_policy.domain.past import Declared, declared_of, ends_in, passing
 from network_policy.domain.policy_tests.ends import UnknownEnd
 from network_policy.domain.proof import Prover
+from network_policy.domain.world import World
 from network_policy.handlers.context import Context, handlers
 from network_policy.handlers.queries import bound_seconds
 from network_policy.store.history import WORKSPACES, TooMuch, Version
@@ -158,6 +159,7 @@ def open_spans(
     assert query.target is not None
     assert query.of is not None
     if first is None or end < first:
+        ends_in(World(), query.source, query.target)  # what makes no sense is said all the same
         return (), "", None
     begin = max(begin, first)
     changed = {moment for each in found for moment in (each.valid_from, each.valid_until) if moment}
