@@ -9,9 +9,11 @@ from network_policy.domain.audit.inventory import Inventory
 from network_policy.domain.audit.subject import Expected, Subject
 from network_policy.domain.certificate import ASSUMED_OF_SEVERAL_NETWORKS
 from network_policy.domain.engine import Engine
+from network_policy.domain.policy_tests import PolicyTester
 from network_policy.domain.proof import Prover, Verdict
 from network_policy.domain.world import Network, Port, Trunk, World
-from tests.network_policy.enclaves import Enclave, document, together
+from tests.network_policy.asking import asked
+from tests.network_policy.enclaves import SITE, Enclave, document, together
 
 ONE = Enclave(document(), "p1")
 TWO = Enclave(document(name="genome"), "p2", "10.43.0")
@@ -114,3 +116,11 @@ def test_the_audits_matrix_counts_a_subport_to_its_servers_project_c11_l4() -> N
     across = {("p1", "p2"), ("p2", "p1")}
     assert across.isdisjoint(pairs(with_ports(CLOUD, SUB)))
     assert pairs(with_ports(CLOUD, SUB, trunks=(trunk("sub"),))) & across
+
+
+def test_a_policy_test_counts_a_subport_to_its_servers_workspace_c11_m17() -> None:
+    """A port of the second workspace on the trunk of the first one's server reaches the second as the first."""
+    test = asked(**{"from": "workspace", "to": "workspace:genome", "expect": "denied"})
+    assert PolicyTester(CLOUD, RECORDED, SITE).run(test, "openhpc").result == "passed"
+    carried = PolicyTester(with_ports(CLOUD, SUB, trunks=(trunk("sub"),)), RECORDED, SITE).run(test, "openhpc")
+    assert carried.result == "failed"

@@ -97,7 +97,7 @@ def test_denied_means_that_no_packet_passes_of_all_that_are_tried_m17(world: Wor
             continue
         packet = result.packet
         assert packet is not None, result
-        names = named(world)
+        names = named(universe.world)
         shown = Packet(
             names.get(packet.source), names.get(packet.destination),
             IPv4Address(packet.source_address), IPv4Address(packet.destination_address),
@@ -119,7 +119,7 @@ PERMISSIONS = [
 def test_permitted_means_that_every_packet_that_is_tried_passes_m17(world: World, tests: list[PolicyTest]) -> None:
     claims = [ONE.claim, TWO.claim]
     tester, universe = PolicyTester(world, claims, SITE), Universe(world, claims, ADDRESSES)
-    actors = [port for port in world.ports if not port.device_owner.startswith("network:")]
+    actors = [port for port in universe.world.ports if not port.device_owner.startswith("network:")]
     for test in tests:
         result = tester.run(test, "openhpc")
         senders = [each for each in actors if is_at(universe, str(test.from_), each, IPv4Address(0))]
@@ -134,7 +134,7 @@ def test_permitted_means_that_every_packet_that_is_tried_passes_m17(world: World
         elif result.result == "failed":
             told = result.packet
             assert told is not None
-            names = named(world)
+            names = named(universe.world)
             kind = number_of(told.protocol), told.port or (2048 if told.protocol == "icmp" else 0)
             one, other = names[told.source], names[told.destination]
             if other.network_id in universe.segment(one.network_id):

@@ -17,6 +17,7 @@ from network_policy.domain.policy_tests.wanted import address_of, traffic_of
 from network_policy.domain.reachability import Reachability
 from network_policy.domain.rule import ALL_TRAFFIC, ETHERTYPES, Ethertype
 from network_policy.domain.topology import Topology
+from network_policy.domain.trunks import as_carried
 from network_policy.domain.world import World
 
 
@@ -26,7 +27,7 @@ class PolicyTester:
     def __init__(
         self, world: World, claims: Sequence[Claim], site: Site, reachability: Reachability | None = None
     ) -> None:
-        self.world = world
+        self.world = world = as_carried(world)
         self._reachability = reachability or Reachability(world)
         self._topology = Topology(world)
         self._places = Places(world, {claim.workspace: claim for claim in claims}, site, self._topology)
