@@ -49,6 +49,16 @@ def test_an_unclear_rule_is_a_finding_and_takes_part_in_nothing_else() -> None:
     assert "world-open-admin" in told(Inventory(clear))
 
 
+@pytest.mark.parametrize(
+    ("value", "severity"), [("192.0.2.66", Severity.HIGH), ("192.0.2.66\ndhcp-script=/tmp/x", Severity.CRITICAL)]
+)
+def test_a_dhcp_option_with_a_line_break_is_an_attack(value: str, severity: Severity) -> None:
+    """A Neutron without the fix of CVE-2021-40085 takes it; the twin and today's Neutron refuse it."""
+    port = Port("x", "x", "p", "n", ("10.0.0.1",), dhcp_options=(f"server-ip-address={value}",))
+    found = told(Inventory(World(ports=(port,), networks=(Network("n", "n", "p"),))))
+    assert found["port-dhcp-options"] == [severity]
+
+
 def test_volumes_that_two_believe_to_have() -> None:
     servers = tuple(Server(each, each, "p", volumes) for each, volumes in (("s1", ("v1", "v2", "v3")), ("s2", ("v3",))))
     volumes = (

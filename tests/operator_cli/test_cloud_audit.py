@@ -33,7 +33,8 @@ async def test_everything_that_is_wrong_is_found(tresor: Tresor, wrong: Wrong, t
         if each["resource_id"] == wrong.resources[each["kind"]]
     }
     assert severities["world-open-admin"] == severities["floating-ip-open"] == "critical"
-    assert severities["port-dhcp-options"] == severities["tenant-on-reserved-prefix"] == "critical"
+    assert severities["tenant-on-reserved-prefix"] == "critical"
+    assert severities["port-dhcp-options"] == "high"
     assert [each["severity_id"] for each in report["findings"]] == sorted(
         (each["severity_id"] for each in report["findings"]), reverse=True
     )

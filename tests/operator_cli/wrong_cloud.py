@@ -107,7 +107,7 @@ def wrong_cloud() -> Iterator[Wrong]:
         pairs = [{"ip_address": "0.0.0.0/0"}]
         found["address-pair-anywhere"] = port("any", home, one, allowed_address_pairs=pairs).id
         found["address-pair-wide"] = port("wide", home, one, allowed_address_pairs=[{"ip_address": "10.1.0.0/24"}]).id
-        options = [{"opt_name": "server-ip-address", "opt_value": "192.0.2.66\ndhcp-script=/tmp/x"}]
+        options = [{"opt_name": "server-ip-address", "opt_value": "192.0.2.66"}]
         found["port-dhcp-options"] = port("options", home, one, extra_dhcp_opts=options).id
         found["port-direct"] = port("direct", home, one, **{"binding:vnic_type": "direct"}).id
         macs = [port("mac", on, whose, mac_address="fa:16:3e:00:00:01").id for on, whose in ((home, one), (other, two))]
