@@ -27,6 +27,21 @@ async def dies_during(stage: Stage, twin: RunningTwin, call: dict[str, Any], sec
     await crash(stage.site, stage.running)
 
 
+async def enforced_after_a_death(
+    stage: Stage, twin: RunningTwin, patch: pytest.MonkeyPatch, seconds: float
+) -> tuple[dict[str, str], str]:
+    """The service died while Neutron took that long for its first group: its successor's groups by role, and the name
+    of the one that comes late."""
+    patch.setattr(shared.effects, "UNSETTLED_SECONDS", 1.0)
+    await stage.build()
+    await stage.service(scan_seconds=NEVER, lane_lease_seconds=2)
+    await stage.declare()
+    await dies_during(stage, twin, GROUPS, seconds)
+    calls = [call for call in await asyncio.to_thread(twin.requests) if call["path"].endswith("/security-groups")]
+    await stage.service(scan_seconds=1.0, lane_lease_seconds=2)
+    return (await stage.enforced()).groups, calls[0]["body"]["security_group"]["name"]
+
+
 async def named(stage: Stage, role: str) -> list[Any]:
     """The project's groups of the role's name."""
     name = group_name(stage.name, role)
@@ -46,15 +61,7 @@ async def created(twin: RunningTwin, name: str) -> int:
 async def test_a_second_group_that_came_late_is_taken_away(
     stage: Stage, twin: RunningTwin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.effects, "UNSETTLED_SECONDS", 1.0)
-    await stage.build()
-    await stage.service(scan_seconds=NEVER, lane_lease_seconds=2)
-    await stage.declare()
-    await dies_during(stage, twin, GROUPS, 15.0)
-    (call,) = [call for call in await asyncio.to_thread(twin.requests) if call["path"].endswith("/security-groups")]
-    name = call["body"]["security_group"]["name"]
-    await stage.service(scan_seconds=1.0, lane_lease_seconds=2)
-    groups = (await stage.enforced()).groups
+    groups, name = await enforced_after_a_death(stage, twin, monkeypatch, 15.0)
     async with asyncio.timeout(30):
         while await created(twin, name) < 2:
             await asyncio.sleep(0.2)
@@ -80,15 +87,7 @@ async def test_a_group_that_came_late_and_is_used_is_not_taken_away(
     stage: Stage, twin: RunningTwin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its port is put back into its role's group first; then nothing is in it."""
-    monkeypatch.setattr(shared.effects, "UNSETTLED_SECONDS", 1.0)
-    await stage.build()
-    await stage.service(scan_seconds=NEVER, lane_lease_seconds=2)
-    await stage.declare()
-    await dies_during(stage, twin, GROUPS, 6.0)
-    await stage.service(scan_seconds=1.0, lane_lease_seconds=2)
-    groups = (await stage.enforced()).groups
-    (call, *_) = [call for call in await asyncio.to_thread(twin.requests) if call["path"].endswith("/security-groups")]
-    late_name = call["body"]["security_group"]["name"]
+    groups, late_name = await enforced_after_a_death(stage, twin, monkeypatch, 6.0)
     port_id = await stage.node("login", 0, groups)
     async with asyncio.timeout(30):
         while True:

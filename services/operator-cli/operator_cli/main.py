@@ -90,10 +90,7 @@ def main() -> None:
     except Stop as stop:
         tell_stop(stop)
         code = stop.code
-    except (
-        typer.Abort,
-        KeyboardInterrupt,
-    ):  # at a question; whoever interrupts a command that was sent is told so there
+    except (typer.Abort, KeyboardInterrupt):  # whoever interrupts a command that was sent was told so where it waits
         code = Exit.INTERRUPTED
     except (BrokenPipeError, SystemExit):  # Typer leaves by SystemExit when standard output is closed, and only then
         close_broken_pipe()
