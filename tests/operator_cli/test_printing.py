@@ -48,14 +48,20 @@ def test_what_is_no_terminal_gets_each_row_on_one_line(capsys: pytest.CaptureFix
     assert f"{IDENTIFIER}   {'word ' * 99}word" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [("keys", "list"), ("keys", "show", "key-7", "-o", "json")])
-def test_a_reader_that_has_seen_enough_is_no_failure(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    keyring = tmp_path / "keyring.json"
+def keyring_of(folder: Path, count: int) -> Path:
+    """A keyring with so many keys."""
     key = {
         "holder": "h" * 100, "roles": ["auditor"], "workspaces": ["*"], "public": "A" * 43,
         "not_before": "2026-01-01T00:00:00Z", "not_after": "2027-01-01T00:00:00Z",
     }  # fmt: skip
-    keyring.write_text(json.dumps({"keys": [{"kid": f"key-{number}", **key} for number in range(2000)]}))
+    path = folder / "keyring.json"
+    path.write_text(json.dumps({"keys": [{"kid": f"key-{number}", **key} for number in range(count)]}))
+    return path
+
+
+@pytest.mark.parametrize("arguments", [("keys", "list"), ("keys", "show", "key-7", "-o", "json")])
+def test_a_reader_that_has_seen_enough_is_no_failure(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    keyring = keyring_of(tmp_path, 2000)
     reads, writes = os.pipe()
     os.close(reads)
     ended = subprocess.run(

@@ -22,6 +22,8 @@ class Exit(IntEnum):
     """The broker's user, or the key that signed, may not do this."""
     NOT_JUDGED = 7
     """`tresor audit` found nothing critical in what it could read, and there is more that it could not."""
+    UNWRITTEN = 74
+    """Standard output took less than there was to say (a full disk). A command that was sent goes on."""
     INTERRUPTED = 130
     """Ctrl-C. A command that was sent goes on."""
 

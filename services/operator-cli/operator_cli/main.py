@@ -1,106 +1,84 @@
-"""The `tresor` command. Every command imports what it needs when it runs, so that help and completion are quick."""
+"""Where the `tresor` process begins and ends: with a code of exits.py and a sentence, no traceback for a user's mistake.
+
+Nothing is imported at the top that takes time, so that an interrupt is heard from the first moment on.
+"""
 
 import sys
-from pathlib import Path
-from typing import Annotated
+from contextlib import suppress
 
-import typer
-
-from operator_cli import (
-    approvals,
-    audit,
-    cloud_audit,
-    events,
-    findings,
-    isolation,
-    keys,
-    parked,
-    policy,
-    ports,
-    quarantine,
-    watch,
-    workspaces,
-)
-from operator_cli.exits import Exit, Stop
-from operator_cli.options import DocumentFile, Output, PlanTestsFile, Timeout
-from operator_cli.printing import Form, close_broken_pipe, tell_stop
-
-app = typer.Typer(
-    name="tresor",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Trusted Research Environments and secure HPC on OpenStack.",
-    epilog="Settings: TRESOR_AMQP_URL, TRESOR_SIGNING_KEY_PATH, TRESOR_KEYRING_PATH … or ~/.config/tresor/config.yaml. "
-    "Exit codes: 0 good, 1 bad answer, 2 usage, 3 rejected, 4 failed, 5 unreachable or out of time, 6 not permitted, "
-    "7 not all of it judged, 130 interrupted.",
-)
-app.add_typer(workspaces.app, name="workspace")
-app.add_typer(keys.app, name="keys")
-app.add_typer(audit.app, name="audit-log")
-app.add_typer(policy.app, name="policy")
-app.command("watch")(watch.watch)
-app.command("events")(events.events)
-app.command("isolation")(isolation.isolation)
-app.command("findings")(findings.findings)
-app.command("approvals")(approvals.approvals)
-app.command("approve")(approvals.approve)
-app.command("deny")(approvals.deny)
-app.command("quarantine")(quarantine.quarantine)
-app.command("release")(quarantine.release)
-app.add_typer(parked.app, name="parked")
-app.add_typer(ports.app, name="ports")
-app.command("audit")(cloud_audit.audit)
-
-
-@app.command("plan")
-def plan(file: DocumentFile, output: Output = Form.TABLE, tests: PlanTestsFile = None, timeout: Timeout = None) -> None:
-    """What a create with this document would do, and everything that speaks against it. Changes nothing."""
-    workspaces.make_plan(file, output, tests, timeout)
-
-
-@app.command("doctor")
-def doctor(
-    output: Output = Form.TABLE,
-    clouds: Annotated[Path | None, typer.Option("--clouds", help="clouds.yaml (setting clouds_path).")] = None,
-    listen_seconds: float = typer.Option(
-        5.0, "--listen", min=0, help="How long to listen for notifications on OpenStack's bus."
-    ),
-) -> None:
-    """Look at everything that Tresor needs: broker, queues, rights, services, OpenStack's bus and its APIs."""
-    from operator_cli.doctor.report import examine
-
-    examine(output, clouds, listen_seconds)
-
-
-@app.command("completion")
-def completion(shell: Annotated[str, typer.Argument(help="bash, zsh or fish.")] = "bash") -> None:
-    """Print the shell's completion script: `eval "$(tresor completion bash)"`."""
-    if shell not in ("bash", "zsh", "fish"):
-        raise Stop(Exit.USAGE, f"there is no completion for '{shell}'", "use one of: bash, zsh, fish")
-    from typer._completion_shared import get_completion_script
-
-    script = get_completion_script(prog_name="tresor", complete_var="_TRESOR_COMPLETE", shell=shell)
-    sys.stdout.write(f"{script}\n")
+from operator_cli import interrupts
 
 
 def main() -> None:
-    """The entry point: an end with a code and a sentence, never a traceback for a user's mistake."""
+    """The entry point."""
+    interrupts.leave_at_once()
+    from operator_cli import streams
+
+    streams.guard()
+    code = _written(_run())
+    interrupts.leave_silently()
+    sys.exit(code)
+
+
+def _run() -> int:
+    from operator_cli.app import app
+    from operator_cli.exits import Exit, Stop
+    from operator_cli.printing import tell_stop
+    from operator_cli.streams import Unwritten, close
+
     try:
-        code = app(standalone_mode=False)
+        return int(app(standalone_mode=False) or Exit.OK)
     except Stop as stop:
         tell_stop(stop)
-        code = stop.code
-    except (typer.Abort, KeyboardInterrupt):  # whoever interrupts a command that was sent was told so where it waits
-        code = Exit.INTERRUPTED
+        return stop.code
+    except KeyboardInterrupt:  # whoever interrupts a command that was sent was told so where it waits
+        return Exit.INTERRUPTED
     except (BrokenPipeError, SystemExit):  # Typer leaves by SystemExit when standard output is closed, and only then
-        close_broken_pipe()
-        code = Exit.OK
+        close(sys.stdout)
+        return Exit.OK
+    except Unwritten as error:
+        return _tell_unwritten(error)
     except Exception as error:
+        if type(error).__name__ == "Abort":  # Typer's, for an end of input at a question
+            return Exit.INTERRUPTED
         if not hasattr(error, "show"):
             raise
-        error.show()
-        code = Exit.USAGE
-    sys.exit(int(code or 0))
+        with suppress(OSError):
+            error.show()
+        return Exit.USAGE
+
+
+def _written(code: int) -> int:
+    """The code once the rest of the answer is written, or 74 where it can't be and all else was well."""
+    from operator_cli.streams import Unwritten, close
+
+    try:
+        sys.stderr.flush()
+    except OSError:  # nobody is left to tell; the code says it
+        close(sys.stderr)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        close(sys.stdout)
+    except Unwritten as error:
+        return code or _tell_unwritten(error)
+    return code
+
+
+def _tell_unwritten(error: OSError) -> int:
+    from operator_cli.exits import Exit, Stop
+    from operator_cli.printing import tell_stop
+    from operator_cli.streams import close
+
+    close(sys.stdout)
+    tell_stop(
+        Stop(
+            Exit.UNWRITTEN,
+            f"the answer could not be written: {error.strerror}",
+            "make room, or send it elsewhere, and ask again; a command that was sent goes on",
+        )
+    )
+    return Exit.UNWRITTEN
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What goes to the terminal: answers to standard output in the form asked for, words about trouble to standard error."""
 
 import json
-import os
 import sys
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +40,6 @@ def console(*, stderr: bool = False) -> "Console":
     if not stream.isatty():
         made.width = UNLIMITED_COLUMNS
     return made
-
-
-def close_broken_pipe() -> None:
-    """Whoever read standard output has seen enough: what is left of it goes nowhere, and Python's last flush fails on nothing."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def emit(form: Form, data: Any) -> None:
@@ -132,8 +127,9 @@ def tell(text: str) -> None:
 
 def say(text: str) -> None:
     """A sentence about what goes on, to standard error."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # nobody is left to tell; the exit code says it
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 def tell_stop(stop: Stop) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from contracts.catalog import MESSAGES
 from contracts.envelope import MAX_BODY_BYTES, Answer, Command, Message, Problem, Query
 from contracts.outcome import CommandAccepted, CommandFailed, CommandOutcome, CommandRejected, InputRefused
+from operator_cli import interrupts
 from operator_cli.exits import Exit, Stop
 from operator_cli.settings import Settings, load
 from shared.client import (
@@ -90,6 +91,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Run it, and turn what can go wrong into an end with a code and a sentence."""
     for name in ("aio_pika", "aiormq", "asyncio"):  # a lost connection is told in our own words
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    interrupts.let_work_end()
     try:
         return asyncio.run(work)
     except (Unreachable, NobodyThere) as error:
