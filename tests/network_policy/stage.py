@@ -110,6 +110,13 @@ class Stage:
             PolicyEnforced, workspace=self.name, where=lambda event: event.generation == self.generation
         )
 
+    async def scanned(self) -> None:
+        """Until the full scan has ended that comes with the first enforcement, so that it finds nothing for the test."""
+        assert self.running is not None
+        async with asyncio.timeout(20):
+            while not await self.running.pool.fetchval("SELECT EXISTS (SELECT FROM observed_span)"):
+                await asyncio.sleep(0.05)
+
     async def node(self, role: str, number: int, groups: dict[str, str]) -> str:
         """A node's port in its group, told as active. Returns the port's id."""
         name = f"{self.name}-{role}-{number}"
@@ -135,6 +142,7 @@ class Stage:
         await self.build()
         await self.declare()
         groups = (await self.enforced()).groups
+        await self.scanned()
         await self.listening()
         ports = {
             f"{role}-{n}": await self.node(role, n, groups)

@@ -129,6 +129,36 @@ async def test_a_question_that_makes_no_sense_is_refused(stage: Stage) -> None:
         )
 
 
+async def test_what_is_known_begins_with_the_first_enforcement_m4(stage: Stage) -> None:
+    """However long the scan's period is: a user who asks of the minute after is not told that nothing was observed."""
+    service = await stage.service(scan_seconds=NEVER)
+    await stage.build()
+    assert not await service.pool.fetchval("SELECT count(*) FROM observed_span")
+    await stage.declare()
+    await stage.enforced()
+    enforced_at = stage.site.clock.now()
+    await stage.scanned()
+    ((began_at, ended_at),) = await service.pool.fetch("SELECT * FROM observed_span")
+    assert began_at == ended_at
+    assert abs(began_at - enforced_at) < timedelta(seconds=2)
+    assert await service.pool.fetchval("SELECT count(*) FROM history WHERE kind = 'networks'")
+    at = await ask(stage, begin=stage.site.clock.now())
+    assert [each.verdict for each in at.verdicts] == ["isolated"]
+    assert not at.unknown
+
+
+async def test_a_second_generation_begins_no_scan(stage: Stage) -> None:
+    """What is known goes on by the scan's period: nobody makes the whole cloud be listed by changing documents."""
+    service = await stage.service(scan_seconds=NEVER)
+    await stage.standing()
+    stage.generation = 2
+    await stage.declare(stage.document(flows=[{"from": "site:jumphosts", "to": "login", "ports": [22, 443]}]))
+    await stage.enforced()
+    await asyncio.sleep(1)
+    ((began_at, ended_at),) = await service.pool.fetch("SELECT * FROM observed_span")
+    assert began_at == ended_at
+
+
 async def test_the_violation_stays_in_the_past(stage: Stage) -> None:
     """In observe mode the opening stays until somebody closes it; both times are kept."""
     enforcing = await stage.service(scan_seconds=NEVER)
@@ -180,6 +210,8 @@ async def test_before_the_first_full_scan_nothing_is_claimed(stage: Stage) -> No
     groups, _ = await stage.standing()
     await stage.open_ssh(groups["login"])
     await stage.site.tap.until(DriftRepaired, workspace=stage.name)
+    await service.pool.execute("DELETE FROM observed_span")
+    await service.pool.execute("DELETE FROM history WHERE project_id <> $1", stage.project)
     now = stage.site.clock.now()
     assert await service.pool.fetchval("SELECT count(*) FROM history")
     at = await ask(stage, begin=now)

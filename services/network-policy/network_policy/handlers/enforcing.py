@@ -16,7 +16,7 @@ from network_policy.domain.sight import Sight, see
 from network_policy.domain.world import AddressGroup, Group, Port, World
 from network_policy.handlers.afterwards import as_it_was, done, former, take_over, under_way
 from network_policy.handlers.applying import out_of_quota, tell_refused
-from network_policy.handlers.context import Context
+from network_policy.handlers.context import WHOLE_CLOUD, Context
 from network_policy.handlers.effects import Hand
 from network_policy.handlers.policy_testing import Judge, tell_tests
 from network_policy.handlers.queries import bound_seconds
@@ -116,6 +116,8 @@ async def _conclude(
         is_unsure = await tell_tests(tx, known, tested, observed_at)
         for workspace in sorted(proof.others):
             tx.reconcile(workspace)
+        if _begins_the_span(turn, known, proof):
+            tx.reconcile(WHOLE_CLOUD)
     if turn.context.is_enforcing and sight.todo:
         return CONFIRM_SECONDS
     if not verdict.holds:
@@ -123,6 +125,16 @@ async def _conclude(
     if is_unsure:
         return CONFIRM_SECONDS
     return WAITING_SECONDS if told.is_waiting else None
+
+
+def _begins_the_span(turn: Turn[Context], known: Known, proof: _Proof) -> bool:
+    """Whether the history is to begin here: the policy stands, or was first looked at, and nobody scans as yet."""
+    bound = timedelta(seconds=bound_seconds(turn.context))
+    if known.scanned_at is not None and turn.now - known.scanned_at <= bound:
+        return False
+    if not turn.context.is_enforcing:
+        return known.observed_at is None
+    return not known.was_enforced and proof.verdict.holds and not proof.sight.todo
 
 
 async def _fits(turn: Turn[Context], known: Known, sight: Sight) -> bool:
