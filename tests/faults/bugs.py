@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import pytest
 
 from tests.faults import bugs_of_messages as in_messages
+from tests.faults import bugs_of_waking as in_waking
 from tests.faults import bugs_of_work as in_work
 from tests.faults import checks_of_admission as admission
 from tests.faults import checks_of_messages as messages
+from tests.faults import checks_of_waking as waking
 from tests.faults import checks_of_work as work
 from tests.faults.ground import Ground
 
@@ -91,5 +93,30 @@ BUGS = (
         "marks lost while looking",
         in_work.marks_lost_while_looking,
         work.what_was_marked_meanwhile_is_looked_at_again,
+    ),
+    Bug(
+        "noted before it is confirmed",
+        in_waking.noted_before_it_is_confirmed,
+        messages.what_is_not_confirmed_counts_as_unsent,
+    ),
+    Bug("confirmations never noted", in_waking.confirmations_never_noted, waking.what_was_confirmed_is_noted),
+    Bug("confirmations forgotten", in_waking.confirmations_forgotten, waking.what_was_confirmed_is_noted),
+    Bug(
+        "noted for every aggregate",
+        in_waking.noted_for_every_aggregate,
+        waking.what_was_confirmed_says_nothing_of_others,
+    ),
+    Bug("what is stored wakes nobody", in_waking.nobody_wakes("decide"), waking.nothing_waits_to_be_polled_for),
+    Bug("what is marked wakes nobody", in_waking.nobody_wakes("reconcile"), waking.nothing_waits_to_be_polled_for),
+    Bug("what is told wakes nobody", in_waking.nobody_wakes("relay"), waking.nothing_waits_to_be_polled_for),
+    Bug(
+        "what was stored meanwhile forgotten",
+        in_waking.stored_meanwhile_forgotten,
+        waking.nothing_waits_to_be_polled_for,
+    ),
+    Bug(
+        "a full disk taken for a fault",
+        in_waking.a_full_disk_taken_for_a_fault,
+        waking.a_database_without_room_ends_nothing,
     ),
 )

@@ -9,31 +9,11 @@ import asyncpg
 
 from bootstrap.leases import PrivateBrokerLease, PrivateDatabaseLease
 from shared.testing import Site
+from tests.faults.no_room import fill, make_room
 from tests.faults.pair import start_pair
 
 FULL_SECONDS = 8.0
 """Longer than the lease of a lane."""
-_TABLES = """
-SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables
-WHERE table_schema IN ('provisioner', 'network_policy') AND table_type = 'BASE TABLE'
-"""
-# What PostgreSQL says when it can't extend a file, with its SQLSTATE, from every statement that would write.
-_FULL = """
-CREATE FUNCTION public.no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    RAISE EXCEPTION 'could not extend file "base/16384/16397": No space left on device' USING ERRCODE = 'disk_full';
-END $$
-"""
-
-
-async def fill(keeper: asyncpg.Connection) -> None:
-    """No table of either service takes a row."""
-    tables = [row[0] for row in await keeper.fetch(_TABLES)]
-    await keeper.execute(_FULL)
-    for table in tables:  # one at a time, as the services hold some of them
-        await keeper.execute(
-            f"CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON {table}"
-            " FOR EACH STATEMENT EXECUTE FUNCTION public.no_room()"
-        )
 
 
 async def status_of(port: int) -> int:
@@ -63,7 +43,7 @@ async def test_no_room_in_the_database(
             assert not [
                 task.get_name() for one in (pair.teller, pair.answerer) for task in one.tasks.values() if task.done()
             ]
-            await keeper.execute("DROP FUNCTION public.no_room() CASCADE")
+            await make_room(keeper)
 
         try:
             await pair.survive(fault)

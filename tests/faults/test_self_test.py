@@ -11,6 +11,7 @@ import pytest
 from bootstrap.leases import BrokerLease, DatabaseLease
 from tests.faults import checks_of_admission as admission
 from tests.faults import checks_of_messages as messages
+from tests.faults import checks_of_waking as waking
 from tests.faults import checks_of_work as work
 from tests.faults.bugs import BUGS, Bug
 from tests.faults.ground import Ground, ground
@@ -20,6 +21,7 @@ PATIENCE_WITH_A_BUG_SECONDS = 10.0
 IN_EVERY_RUN = {
     "acknowledged before the commit",
     "returns ignored",
+    "noted before it is confirmed",
     "outbox outside the transaction",
     "signatures not verified",
     "fences not checked in a look",
@@ -30,8 +32,10 @@ SLOW = {
     work.leases_are_kept,
     messages.a_lost_end_is_asked_for,
     messages.a_rebuilt_session_leaves_nothing_open,
+    waking.a_database_without_room_ends_nothing,
 }
-"""Only in the campaign; and what admission refuses, as that has tests of its own in every run."""
+"""Only in the campaign; and what admission refuses and a database without room, as these have tests of their own in every
+run."""
 CHECKS = [
     pytest.param(check, marks=pytest.mark.campaign if check in SLOW or check.__module__ == admission.__name__ else ())
     for check in sorted({bug.check for bug in BUGS}, key=lambda check: check.__name__)

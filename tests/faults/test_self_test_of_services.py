@@ -1,8 +1,12 @@
 """The same for rules that live in the services: a check that holds, and fails on the bug that it is there for."""
 
-from collections.abc import Callable
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +15,9 @@ import contracts.audit
 from contracts.audit import OPENSTACK, Entry, Head, verify
 from network_policy.cloud import listing
 from security_monitor.domain.chain import extend
+from security_monitor.handlers import siem
 from security_monitor.handlers.notifications import entry_of
+from security_monitor.store.siem_file import SiemFile
 from shared.notifications import seal
 from storage.domain.observed import Observed
 from storage.domain.steps import CreateShare
@@ -89,6 +95,60 @@ def what_vanished_is_not_made_anew() -> None:
     assert not [step for step in made.steps if isinstance(step, CreateShare)]
 
 
+class StillDisk(SiemFile):
+    """A disk that stands still for so long over everything that is written."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(Path("nowhere"))
+        self.go_on = threading.Event()
+        self._seconds = seconds
+
+    def append(self, lines: Iterable[str]) -> None:
+        self.go_on.wait(self._seconds)
+
+
+def a_disk_that_stands_still_holds_nobody_up() -> None:
+    """I16: the SIEM's file is written while everything else goes on."""
+
+    async def write() -> float:
+        disk = StillDisk(1.0)
+        began = time.monotonic()
+        writing = asyncio.create_task(siem._append(disk, ["a line"]))
+        await asyncio.sleep(0.05)
+        held_up_seconds = time.monotonic() - began
+        disk.go_on.set()
+        await writing
+        return held_up_seconds
+
+    assert asyncio.run(write()) < 0.7
+
+
+def a_disk_that_does_not_answer_is_waited_for_so_long_and_no_longer() -> None:
+    """I16: the log's other timers have their turn."""
+
+    async def write() -> bool:
+        disk = StillDisk(2.0)
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(siem, "WRITE_SECONDS", 0.1)
+                await siem._append(disk, ["a line"])
+        except TimeoutError:
+            return True
+        finally:
+            disk.go_on.set()
+        return False
+
+    assert asyncio.run(write()), "it was waited for"
+
+
+async def _at_once(disk: SiemFile, lines: list[str]) -> None:
+    disk.append(lines)
+
+
+async def _as_long_as_it_takes(disk: SiemFile, lines: list[str]) -> None:
+    await asyncio.to_thread(disk.append, lines)
+
+
 @dataclass(frozen=True)
 class Bug:
     """`target` is replaced by `wrong`; `check` must fail with it."""
@@ -114,6 +174,10 @@ BUGS = (
     Bug("what vanished made anew", "storage.domain.presence._may_create", lambda *_: True,
         what_vanished_is_not_made_anew),
     Bug("links without bodies", "contracts.audit.link_of", _link_without_the_body, an_edit_of_the_audit_log_is_found),
+    Bug("the SIEM's file written at once", "security_monitor.handlers.siem._append", _at_once,
+        a_disk_that_stands_still_holds_nobody_up),
+    Bug("the SIEM's disk waited for", "security_monitor.handlers.siem._append", _as_long_as_it_takes,
+        a_disk_that_does_not_answer_is_waited_for_so_long_and_no_longer),
     Bug("the head not compared", "tests.faults.test_self_test_of_services.verify",
         lambda rows, _=None: _verify(rows), a_cut_of_the_audit_log_is_found),
 )  # fmt: skip
