@@ -1,5 +1,6 @@
 """What is said of groups, and the smaller set with the commands that lead to it (rows L12, M9)."""
 
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -173,6 +174,31 @@ def test_what_is_never_used() -> None:
     assert [(each.group_id, each.words) for each in found["group-unused"]] == [
         ("empty", "no port is in it, though rules of other groups name it")
     ]
+
+
+def test_a_role_whose_nodes_are_in_quarantine_is_not_unused() -> None:
+    """Whoever deleted its group, or the rules that name it, would have nothing to put the nodes back into."""
+    held = tuple(
+        replace(each, name=each.id) for each in (port("w-db-0", "q"), port("renamed", "q", addresses=("fd00::5",)))
+    )
+    groups = (
+        Group("q", "tresor-w:quarantine", "p1"),
+        replace(
+            group("db", {"remote_group_id": "login", "id": "a"}, {"ethertype": "IPv6", "id": "six"}), name="tresor-w-db"
+        ),
+        replace(group("login", {"remote_group_id": "db", "id": "b"}), name="tresor-w-login"),
+        replace(group("idle"), name="tresor-w-idle"),
+        replace(group("other", project_id="p2"), name="tresor-w-db"),
+    )
+    found = remarks(World(groups=groups, ports=held), port_roles={"renamed": "db"})
+    assert [each.group_id for each in found["group-unused"]] == ["login", "idle", "other"]
+    assert [each.rule_ids for each in found["rule-without-members"]] == [("a",)]
+    assert "rule-ipv6-leftover" not in found
+    unknown = remarks(World(groups=groups, ports=held))
+    assert [each.group_id for each in unknown["group-unused"]] == ["other"], "the renamed one may be of any role"
+    back = tuple(replace(each, group_ids=("db",)) for each in held)
+    over = remarks(World(groups=groups, ports=back))
+    assert [each.group_id for each in over["group-unused"]] == ["q", "login", "idle", "other"]
 
 
 def test_what_is_over_broad() -> None:

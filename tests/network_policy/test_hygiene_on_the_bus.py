@@ -9,6 +9,7 @@ import pytest
 from contracts.network_policy import GroupHygiene, HygieneShown, ShowHygiene
 from network_policy.cloud import reading
 from network_policy.domain.world import Group
+from tests.network_policy.quarantines import ordered
 from tests.network_policy.stage import Stage
 from twin.testing import RunningTwin
 
@@ -77,6 +78,18 @@ async def test_tresors_own_groups_are_the_least_there_are(stage: Stage) -> None:
         assert not {remark.kind for remark in each.remarks} & {"rule-repeated", "rule-shadowed", "group-not-least"}, (
             each
         )
+
+
+async def test_a_role_in_quarantine_is_not_called_unused_l27(stage: Stage) -> None:
+    """Its record tells whose a port is, whatever its name says."""
+    await stage.service(scan_seconds=1)
+    groups, ports = await stage.standing()
+    await stage.cloud(lambda c: c.network.update_port(ports["login-0"], name=f"{stage.name}-compute-9"))
+    await ordered(stage, role="login")
+    began = stage.site.clock.now()
+    answer = await shown(stage, lambda told: told.observed_at is not None and told.observed_at > began, of=stage.name)
+    assert not kinds_of(about(answer, groups["login"])) & {"group-unused", "rule-without-members"}
+    assert "rule-without-members" not in kinds_of(about(answer, groups["compute"]))
 
 
 async def test_groups_of_missing_projects_are_told_l12(stage: Stage, twin: RunningTwin) -> None:

@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
 
 from contracts.network_policy import GroupHygiene, HygieneRemark, HygieneShown, ShowHygiene
 from contracts.network_policy.hygiene import MAX_GROUPS, MAX_REMARKS, MAX_RULES_OF_A_REMARK
 from contracts.site import Site
+from network_policy.domain.hygiene.away import ports_away
 from network_policy.domain.hygiene.inspection import GroupHygiene as Looked
 from network_policy.domain.hygiene.inspection import Inspection
 from network_policy.domain.world import World
@@ -22,19 +24,19 @@ MAX_NAME = 200
 MAX_WORDS = 300
 
 
-async def keep_hygiene(turn: Turn[Context], world: World, observed_at: datetime) -> None:
-    """Look at every group of the world, unless the same was looked at before.
+async def keep_hygiene(turn: Turn[Context], world: World, port_roles: Mapping[str, str], observed_at: datetime) -> None:
+    """Look at every group of the world, unless the same was looked at before. `port_roles`: as recorded, by port.
 
     Projects are asked for after the groups were listed, so that one that is made meanwhile is not taken for missing.
     """
     projects = await _projects(turn.context)
-    digest = await asyncio.to_thread(digest_of_groups, world, projects)
+    digest = await asyncio.to_thread(digest_of_groups, world, projects, port_roles)
     async with turn.transaction() as tx:
         before = await kept.load_scan(tx.connection)
         if before is not None and before.digest == digest:
             await kept.seen_again(tx.connection, observed_at)
             return
-    looked = await asyncio.to_thread(_look, world, turn.context.site, projects)
+    looked = await asyncio.to_thread(_look, world, turn.context.site, projects, port_roles)
     async with turn.transaction() as tx:
         await kept.save_hygiene(tx.connection, digest, observed_at, looked, projects_known=projects is not None)
 
@@ -48,15 +50,17 @@ async def _projects(context: Context) -> frozenset[str] | None:
         return None
 
 
-def _look(world: World, site: Site, projects: frozenset[str] | None) -> tuple[Looked, ...]:
+def _look(
+    world: World, site: Site, projects: frozenset[str] | None, port_roles: Mapping[str, str]
+) -> tuple[Looked, ...]:
     places = [prefix for zone in site.zones.values() for prefix in zone.prefixes]
     places += [prefix for endpoint in site.endpoints.values() for prefix in endpoint.prefixes]
-    return tuple(Inspection(world, projects, tuple(dict.fromkeys(places))).groups())
+    return tuple(Inspection(world, projects, tuple(dict.fromkeys(places)), port_roles).groups())
 
 
-def digest_of_groups(world: World, projects: frozenset[str] | None) -> str:
+def digest_of_groups(world: World, projects: frozenset[str] | None, port_roles: Mapping[str, str]) -> str:
     """SHA-256 over groups, whether their projects exist, rules, address groups, and which ports with which kind of
-    address are in which group."""
+    address are in which group, or away from which."""
     hashed = hashlib.sha256()
     for group in sorted(world.groups, key=lambda each: each.id):
         rules = [
@@ -67,6 +71,8 @@ def digest_of_groups(world: World, projects: frozenset[str] | None) -> str:
     for port in sorted(world.ports, key=lambda each: each.id):
         has_ipv6 = any(":" in address for address in port.addresses)
         hashed.update(json.dumps([port.id, sorted(port.group_ids), has_ipv6]).encode())
+    for group_id, away in sorted(ports_away(world, port_roles).items()):
+        hashed.update(json.dumps([group_id, sorted(each.id for each in away)]).encode())
     for addresses in sorted(world.address_groups, key=lambda each: each.id):
         hashed.update(json.dumps([addresses.id, bool(addresses.prefixes)]).encode())
     return "sha256:" + hashed.hexdigest()
@@ -78,7 +84,7 @@ async def show_hygiene(query: ShowHygiene, tx: Work[Context]) -> HygieneShown:
     scan = await kept.load_scan(tx.connection)
     if scan is None:
         return HygieneShown(groups=())
-    found, matching = await kept.load_hygiene(tx.connection, query.of, limit=MAX_GROUPS)
+    found, matching = await kept.load_hygiene(tx.connection, query.of, limit=MAX_GROUPS, coverage=tx.coverage)
     return HygieneShown(
         groups=tuple(_shown(each) for each in found),
         more_groups=matching - len(found),

@@ -55,7 +55,8 @@ async def scan_cloud(turn: Turn[Context]) -> float | None:
                 tx.reconcile(known.workspace)
             else:
                 await save_proof(tx, known.workspace, sight, verdict, observed_at)
-    await keep_hygiene(turn, world, observed_at)
+    port_roles = {port_id: role for known in everybody for port_id, role in known.nodes.port_roles.items()}
+    await keep_hygiene(turn, world, port_roles, observed_at)
     await remember_cloud(turn, world, everybody, observed_at)
     return None
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from network_policy.domain.hygiene.away import ports_away
 from network_policy.domain.hygiene.equality import overlaps, uncovered
 from network_policy.domain.hygiene.minimise import Least, minimise
 from network_policy.domain.hygiene.shape import Piece, piece_of
@@ -67,14 +68,17 @@ class Inspection:
     """Looks at every group of a world. `project_ids`: all that exist, or None where that isn't known.
 
     `places`: prefixes of the site's zones and endpoints; a rule that holds more than such a place is over-broad.
+    `port_roles`: what is recorded of nodes' ports, which belong to their roles' groups in quarantine too.
     """
 
     world: World
     project_ids: frozenset[str] | None = None
     places: tuple[str, ...] = ()
+    port_roles: Mapping[str, str] = field(default_factory=dict)
     unclear: Mapping[str, str] = field(init=False)
     """Why a rule can't be taken at its word, by rule id."""
     _members: dict[str, list[Port]] = field(init=False)
+    _away: dict[str, list[Port]] = field(init=False)
     _group_ids: frozenset[str] = field(init=False)
     _referenced: frozenset[str] = field(init=False)
     _least: dict[frozenset[Rule], Least] = field(default_factory=dict)
@@ -85,6 +89,7 @@ class Inspection:
         for port in self.world.ports:
             for group_id in port.group_ids:
                 self._members.setdefault(group_id, []).append(port)
+        self._away = ports_away(self.world, self.port_roles)
         self._group_ids = frozenset(group.id for group in self.world.groups)
         self._referenced = frozenset(
             each.rule.remote.value
@@ -137,12 +142,15 @@ class Inspection:
             if each.id in self.unclear:
                 yield Remark("rule-unclear", group.id, (each.id,), self.unclear[each.id])
 
+    def _belonging(self, group_id: str) -> list[Port]:
+        return [*self._members.get(group_id, ()), *self._away.get(group_id, ())]
+
     def _without_members(self, group_id: str, rules: Iterable[GroupRule]) -> Iterator[Remark]:
         empty = {group.id for group in self.world.address_groups if not group.prefixes}
         for each in rules:
             remote = each.rule.remote
             if remote.kind is RemoteKind.GROUP and remote.value in self._group_ids and remote.value != group_id:
-                if not self._members.get(remote.value):
+                if not self._belonging(remote.value):
                     yield Remark("rule-without-members", group_id, (each.id,), f"group {remote.value} has no port")
             elif remote.kind is RemoteKind.ADDRESS_GROUP and remote.value in empty:
                 words = f"address group {remote.value} has no address"
@@ -173,7 +181,7 @@ class Inspection:
                     return
 
     def _ipv6_leftovers(self, group_id: str, rules: Iterable[GroupRule]) -> Iterator[Remark]:
-        members = self._members.get(group_id, ())
+        members = self._belonging(group_id)
         if not members or any(":" in address for port in members for address in port.addresses):
             return
         found = tuple(each.id for each in rules if each.rule.ethertype == "IPv6")
@@ -182,7 +190,7 @@ class Inspection:
             yield Remark("rule-ipv6-leftover", group_id, found, words)
 
     def _unused(self, group: Group) -> Iterator[Remark]:
-        if group.name == DEFAULT_GROUP or self._members.get(group.id):
+        if group.name == DEFAULT_GROUP or self._belonging(group.id):
             return
         others = (
             " and no rule names it" if group.id not in self._referenced else ", though rules of other groups name it"
