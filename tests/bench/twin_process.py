@@ -16,6 +16,8 @@ from twin.settings import TwinSettings
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0
+NOTIFYING_WORKERS = 4
+"""One alone, which waits for each of its notifications to be confirmed, would be what a storm measures."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,11 @@ class TwinProcess:
 async def twin_process(folder: Path, amqp_url: str, seed: int = 1) -> AsyncIterator[TwinProcess]:
     """A twin until the block ends."""
     ready = folder / "twin.url"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "deploy")}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT / "deploy"),
+        "TWIN_NOTIFYING_WORKERS": str(NOTIFYING_WORKERS),
+    }
     with (folder / "twin.log").open("a") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "twin.main", "--port", "0", "--amqp-url", amqp_url, "--seed", str(seed),

@@ -114,6 +114,7 @@ class Cloud:
             orjson.dumps(payload, option=orjson.OPT_NON_STR_KEYS),
             context,
             priority,
+            request_id=caller.request_id if caller is not None else "",
             emitted_at=self.clock.seconds(),
         )
         rule = self.faults.of_notification(service, event_type) if self.faults.rules else None

@@ -31,7 +31,7 @@ def listen(settings: TwinSettings) -> socket.socket:
 
 def build(settings: TwinSettings, port: int) -> tuple[Application, Publisher]:
     """The application of a new cloud, and its publisher, not yet started."""
-    publisher = Publisher(settings.amqp_url, settings.extra_topics)
+    publisher = Publisher(settings.amqp_url, settings.extra_topics, settings.notifying_workers)
     return Application(Cloud(settings, f"http://{settings.host}:{port}", publisher)), publisher
 
 

@@ -23,6 +23,8 @@ class TwinSettings(BaseSettings):
     """Where notifications go; None keeps them for `/twin/notifications` only."""
     extra_topics: tuple[str, ...] = ()
     """Topics beside the standard ones, as with `topics = notifications,tresor` in a real deployment."""
+    notifying_workers: int = 1
+    """How many publish side by side to one exchange, as an API's workers do; with one all are in order."""
     seed: int = 1
     delay_scale: float = 1.0
     """Multiplies every asynchronous delay (boot, volume, share …)."""

@@ -1,4 +1,7 @@
-"""Notifications: published by a real oslo.messaging Notifier from one thread, in the order they were emitted."""
+"""Notifications: published by real oslo.messaging Notifiers, as many to an exchange as its service has workers.
+
+With one worker they go out in the order they were emitted; with more only those of one request do, as from a real API.
+"""
 
 import asyncio
 import contextlib
@@ -6,6 +9,7 @@ import logging
 import queue
 import threading
 import time
+import zlib
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +40,7 @@ class Notification:
     context: bytes | None
     priority: str = "info"
     copies: int = 1
+    request_id: str = ""
     emitted_at: float = 0.0
     """Seconds since the epoch, on the twin's clock."""
 
@@ -61,7 +66,7 @@ _MAKING = threading.Lock()
 
 
 class Lane:
-    """One exchange's queue and thread: order is kept within an exchange, and none waits for another."""
+    """One worker's queue and thread: order is kept within it, and none waits for another."""
 
     def __init__(self, exchange: str, url: str, extra_topics: tuple[str, ...]) -> None:
         self._exchange = exchange
@@ -161,12 +166,13 @@ class Lane:
 
 
 class Publisher:
-    """A lane for each exchange; without an AMQP URL only the latest notifications are kept."""
+    """`workers` lanes for each exchange; without an AMQP URL only the latest notifications are kept."""
 
-    def __init__(self, amqp_url: str | None, extra_topics: tuple[str, ...] = ()) -> None:
+    def __init__(self, amqp_url: str | None, extra_topics: tuple[str, ...] = (), workers: int = 1) -> None:
         self._url = amqp_url.replace("amqp://", "rabbit://", 1) if amqp_url else None
         self._extra_topics = extra_topics
-        self._lanes: dict[str, Lane] = {}
+        self._workers = workers
+        self._lanes: dict[tuple[str, int], Lane] = {}
         self.latest: deque[Notification] = deque(maxlen=KEPT)
         self.dropped = 0
 
@@ -200,20 +206,21 @@ class Publisher:
         if self.pending >= MAX_PENDING:
             self.dropped += 1
             return
-        lane = self._lanes.get(notification.exchange)
+        key = notification.exchange, zlib.crc32(notification.request_id.encode()) % self._workers
+        lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[notification.exchange] = Lane(notification.exchange, self._url, self._extra_topics)
+            lane = self._lanes[key] = Lane(notification.exchange, self._url, self._extra_topics)
         lane.put(notification)
 
-    def marks(self) -> dict[str, int]:
+    def marks(self) -> dict[tuple[str, int], int]:
         """How much each lane has taken in."""
         return {name: lane.taken for name, lane in self._lanes.items()}
 
-    async def caught_up(self, since: dict[str, int]) -> None:
+    async def caught_up(self, since: dict[tuple[str, int], int]) -> None:
         """Waits until what was taken in since the marks went out.
 
         OpenStack's APIs publish before they answer; so does the twin with this, as long as the broker keeps up.
         """
-        for name, lane in list(self._lanes.items()):
-            if lane.taken > since.get(name, 0):
+        for key, lane in list(self._lanes.items()):
+            if lane.taken > since.get(key, 0):
                 await lane.caught_up()
