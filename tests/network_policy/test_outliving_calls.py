@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import shared.effects
-from contracts.network_policy import CHASSIS, QuarantineWorkspace, WorkspaceQuarantined
+from contracts.network_policy import CHASSIS, DriftDetected, QuarantineWorkspace, WorkspaceQuarantined
 from network_policy.domain.names import group_name
 from tests.faults.crash import crash
 from tests.network_policy.quarantines import port
@@ -14,6 +14,7 @@ from tests.network_policy.stage import Stage
 from twin.testing import RunningTwin
 
 NEVER = 3600.0
+PATIENCE_SECONDS = 30.0
 GROUPS = {"service": "neutron", "method": "POST", "path": "security-groups$"}
 
 
@@ -62,7 +63,7 @@ async def test_a_second_group_that_came_late_is_taken_away(
     stage: Stage, twin: RunningTwin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     groups, name = await enforced_after_a_death(stage, twin, monkeypatch, 15.0)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await created(twin, name) < 2:
             await asyncio.sleep(0.2)
         for role, group_id in groups.items():
@@ -79,7 +80,10 @@ async def test_a_group_that_somebody_else_made_under_a_roles_name_stays(stage: S
     groups, _ = await stage.standing()
     name = group_name(stage.name, "login")
     theirs = await stage.cloud(lambda c: c.network.create_security_group(name=name, project_id=stage.project))
-    await asyncio.sleep(4.0)
+    await stage.site.tap.until(
+        DriftDetected, where=lambda event: any(each.group_id == theirs.id for each in event.drift), seconds=30
+    )
+    await asyncio.sleep(3.0)  # the same look would take it away
     assert {group.id for group in await named(stage, "login")} == {groups["login"], theirs.id}
 
 
@@ -89,7 +93,7 @@ async def test_a_group_that_came_late_and_is_used_is_not_taken_away(
     """Its port is put back into its role's group first; then nothing is in it."""
     groups, late_name = await enforced_after_a_death(stage, twin, monkeypatch, 6.0)
     port_id = await stage.node("login", 0, groups)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             there = await stage.cloud(
                 lambda c: list(c.network.security_groups(project_id=stage.project, name=late_name))

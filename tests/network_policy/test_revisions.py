@@ -8,6 +8,7 @@ from tests.network_policy.stage import Stage
 from twin.testing import RunningTwin
 
 NEVER = 3600.0
+PATIENCE_SECONDS = 30.0
 
 
 async def answers(twin: RunningTwin, port_id: str) -> list[int]:
@@ -41,7 +42,7 @@ async def test_a_port_that_changed_meanwhile_is_read_again_before_it_is_put_back
         while not any(each["struck"] == 2 for each in await asyncio.to_thread(twin.faults) if each["id"] == rule["id"]):
             await asyncio.sleep(0.02)
     await stage.cloud(lambda c: c.network.update_port(port_id, description="changed meanwhile"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while 412 not in await answers(twin, port_id):
             await asyncio.sleep(0.1)
         while (await port(stage, port_id)).security_group_ids != [groups["login"]]:
