@@ -98,6 +98,10 @@ class ListFindings(Query):
     of: Identifier | None = None
     resolved: bool = False
 
+    @property
+    def aggregate(self) -> str:
+        return self.of or "site"
+
     example = {"of": WORKSPACE, "resolved": False}
 
 

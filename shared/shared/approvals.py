@@ -44,7 +44,8 @@ SELECT message_id::text, holder FROM inbox WHERE state = 'waiting' AND next_atte
 ORDER BY next_attempt_at LIMIT 100
 """
 _LISTED = """
-SELECT * FROM inbox WHERE state = 'waiting' AND ($1::uuid IS NULL OR message_id = $1) ORDER BY position LIMIT $2
+SELECT * FROM inbox WHERE state = 'waiting' AND ($1::uuid IS NULL OR message_id = $1)
+  AND (aggregate = 'site' OR aggregate LIKE ANY ($3::text[])) ORDER BY position LIMIT $2
 """
 
 
@@ -202,7 +203,7 @@ async def expire_waiting(tx: Work[Any]) -> None:
 def _listing(handlers: "Handlers[C]") -> Any:
     async def list_waiting(query: ListApprovals, tx: Work[C]) -> ApprovalsListed:
         """The commands that wait, with the words that an approval is about."""
-        rows = await tx.connection.fetch(_LISTED, query.command_id, MAX_LISTED + 1)
+        rows = await tx.connection.fetch(_LISTED, query.command_id, MAX_LISTED + 1, tx.coverage.like)
         listed: list[WaitingCommand] = []
         for row in rows[:MAX_LISTED]:
             kind = handlers.messages[row["type"]][0]

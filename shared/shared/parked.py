@@ -48,7 +48,8 @@ _DROP = (
 _PARKED = """
 SELECT message_id::text, type, aggregate, holder, digest, attempts, replays, error, received_at, finished_at,
        octet_length(body) AS size, CASE WHEN $1::uuid IS NOT NULL THEN substr(body, 1, $3) END AS body
-FROM inbox WHERE state = 'parked' AND ($1::uuid IS NULL OR message_id = $1) ORDER BY position LIMIT $2
+FROM inbox WHERE state = 'parked' AND ($1::uuid IS NULL OR message_id = $1)
+  AND (aggregate = 'site' OR aggregate LIKE ANY ($4::text[])) ORDER BY position LIMIT $2
 """
 _REFUSED = """
 SELECT digest, source, reason, detail, received_at, times,
@@ -145,7 +146,7 @@ def _not_to_be_replayed(number: int, row: Any, tx: Work[Any]) -> Problem | None:
 
 async def _list_parked(query: ListParked, tx: Work[Any]) -> ParkedListed:
     """The events that are set aside."""
-    rows = await tx.connection.fetch(_PARKED, query.message_id, MAX_LISTED + 1, MAX_BODY_BYTES)
+    rows = await tx.connection.fetch(_PARKED, query.message_id, MAX_LISTED + 1, MAX_BODY_BYTES, tx.coverage.like)
     listed = tuple(
         ParkedMessage(
             message_id=row["message_id"],
@@ -167,7 +168,9 @@ async def _list_parked(query: ListParked, tx: Work[Any]) -> ParkedListed:
 
 
 async def _list_refused(query: ListRefused, tx: Work[Any]) -> RefusedListed:
-    """The input that was refused."""
+    """The input that was refused: nobody's until it is verified, so that a key for some workspaces is told none of it."""
+    if not tx.coverage.is_everything:
+        raise Rejected("what was refused belongs to no workspace", "ask somebody whose key is for all workspaces")
     digest = bytes.fromhex(query.digest.removeprefix("sha256:")) if query.digest else None
     rows = await tx.connection.fetch(_REFUSED, digest, MAX_LISTED + 1, MAX_BODY_BYTES)
     listed = tuple(

@@ -57,7 +57,8 @@ class Queries(Generic[C]):
         _, handler = self._runtime.handlers.queries[asked.envelope.type]
         identity, context = self._runtime.identity, self._runtime.context
         async with transaction(self._runtime.pool, readonly=True) as connection:
-            return await handler(asked.message, Work(connection, identity, context, asked.envelope, asked.key.holder))
+            work = Work(connection, identity, context, asked.envelope, asked.key.holder, coverage=asked.key.coverage)
+            return await handler(asked.message, work)
 
     async def _reply(self, message: AbstractIncomingMessage, said: Answer | tuple[Problem, ...]) -> None:
         if not message.reply_to:

@@ -8,6 +8,7 @@ key of a service or person is a file of its own that nobody else reads.
 import base64
 import json
 import os
+from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -49,6 +50,30 @@ class Untrusted(Exception):
         self.kid = kid
 
 
+@dataclass(frozen=True)
+class Coverage:
+    """The workspaces that somebody's key is good for."""
+
+    patterns: tuple[str, ...]
+    """Shell patterns of a workspace's characters, `*` and `?`."""
+
+    def covers(self, workspace: str) -> bool:
+        """Whether that workspace is one of them."""
+        return any(fnmatchcase(workspace, pattern) for pattern in self.patterns)
+
+    @property
+    def is_everything(self) -> bool:
+        return "*" in self.patterns
+
+    @property
+    def like(self) -> list[str]:
+        """The patterns as SQL's LIKE has them, for lists that end after so many rows."""
+        return [pattern.replace("*", "%").replace("?", "_") for pattern in self.patterns]
+
+
+EVERYTHING = Coverage(("*",))
+
+
 class PublicKey(BaseModel):
     """One key of the ring: whose it is and what it is good for."""
 
@@ -59,7 +84,7 @@ class PublicKey(BaseModel):
     """A person's address, or a service's name."""
     roles: frozenset[Role]
     workspaces: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9*?-]+$", max_length=60)], ...] = ("*",)
-    """Shell patterns of the workspaces that it may command."""
+    """Shell patterns of the workspaces that it may command and ask about."""
     public: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
     """The key's `x` as in RFC 8037."""
     not_before: datetime
@@ -68,7 +93,11 @@ class PublicKey(BaseModel):
 
     def covers(self, workspace: str) -> bool:
         """Whether the key may command that workspace."""
-        return any(fnmatchcase(workspace, pattern) for pattern in self.workspaces)
+        return self.coverage.covers(workspace)
+
+    @property
+    def coverage(self) -> Coverage:
+        return Coverage(self.workspaces)
 
 
 class KeyringFile(BaseModel):

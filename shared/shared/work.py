@@ -11,6 +11,7 @@ from contracts.outcome import CommandOutcome
 from shared.clock import Ids
 from shared.db import Connection
 from shared.outbox import Identity, Told, bucket_of, tell
+from shared.signing import EVERYTHING, Coverage
 from shared.telemetry import traceparent
 
 C = TypeVar("C")
@@ -86,7 +87,7 @@ class Work(Generic[C]):
     cause: Envelope | None = None
     """What is being handled; None in a scan."""
     holder: str = ""
-    """Who signed the command that is being handled."""
+    """Who signed the command or query that is being handled."""
     correlation_id: str | None = None
     hint: bool = False
     """Marks made here come from notifications or scans: they don't cut short the back-off of a key that keeps failing."""
@@ -95,6 +96,8 @@ class Work(Generic[C]):
     """The fence of a bucket that this replica surely holds."""
     at_once: list[AtOnce] = field(default_factory=list)
     """What is called as soon as this has committed."""
+    coverage: Coverage = EVERYTHING
+    """What whoever asked may be told of: an answer about many workspaces names those alone."""
     ended: set[str] = field(default_factory=set)
     """The commands whose end was told here."""
     _told: list[Told] = field(default_factory=list)

@@ -13,6 +13,7 @@ from burst_scheduler.handlers import handlers
 from burst_scheduler.main import make_context
 from burst_scheduler.settings import Settings
 from contracts.burst_scheduler import ListPools, Pool, PoolList, PoolReady, PoolRemoved
+from contracts.envelope import Role
 from contracts.examples import WORKSPACE
 from contracts.workspace import Burst
 from shared.clock import SystemClock
@@ -92,3 +93,14 @@ async def test_events_of_a_new_workspace_wait_for_one_another(pool: Connections)
         known = await store.lock(connection, WORKSPACE)
     assert known is not None
     assert known.generation == 8
+
+
+async def test_a_key_for_other_workspaces_is_told_of_no_pool(site: Site) -> None:
+    site.keys.add("ben", frozenset({Role.OPERATOR}), workspaces=("physics-*",))
+    site.keys.add("eva", frozenset({Role.OPERATOR}), workspaces=(WORKSPACE,))
+    await site.start(handlers, make_context, Settings)
+    await site.tell(declared(1, BURST))
+    await site.tell(ready(1))
+    await site.tap.until(PoolReady, workspace=WORKSPACE)
+    told = [await site.ask(ListPools(), holder) for holder in ("ben", "eva")]
+    assert [[pool.workspace for pool in one.pools] for one in told if isinstance(one, PoolList)] == [[], [WORKSPACE]]

@@ -12,9 +12,9 @@ from burst_scheduler.settings import Settings as BurstScheduler
 from contracts.outcome import InputRefused
 from contracts.site import Site
 from network_policy.settings import Settings as NetworkPolicy
+from operator_cli.app import app
 from operator_cli.document import load
 from operator_cli.exits import Exit
-from operator_cli.app import app
 from operator_cli.settings import Settings as OperatorCli
 from provisioner.settings import Settings as Provisioner
 from security_monitor.settings import Settings as SecurityMonitor

@@ -20,6 +20,7 @@ from provisioner.domain.record import Proposal, Record
 from shared.clock import SystemClock
 from shared.db import Pool, close, open_pool, transaction
 from shared.migrate import migrate
+from shared.signing import Coverage
 from tests.provisioner.story import BEGUN, CATALOG, document
 
 COMMAND_ID = "0198c0de-0000-7000-8000-000000000001"
@@ -178,3 +179,13 @@ async def test_the_catalog_keeps_its_newest_reading(pool: Pool) -> None:
         reading = await store.load_catalog(connection, BEGUN)
         assert reading is not None
         assert reading.catalog == CATALOG
+
+
+async def test_the_register_is_as_long_as_it_may_be_of_what_a_key_covers(pool: Pool) -> None:
+    async with transaction(pool) as connection:
+        for name in ("genome-1", "physics-1", "physics-2"):
+            await store.save(connection, full(name))
+        found = await store.listed(connection, deleted=True, limit=2, coverage=Coverage(("physics-*",)))
+        none = await store.listed(connection, deleted=True, limit=2, coverage=Coverage(("physics",)))
+    assert [row[0].name for row in found] == ["physics-1", "physics-2"]
+    assert none == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.envelope import Event, Problem
+from contracts.envelope import Event, Problem, Role
 from contracts.network_policy import (
     CHASSIS,
     Duplicate,
@@ -12,7 +12,7 @@ from contracts.network_policy import (
     WorkspaceReleased,
 )
 from contracts.security_monitor import CHASSIS as MONITOR
-from contracts.security_monitor import FindingRaised, FindingResolved
+from contracts.security_monitor import FindingList, FindingRaised, FindingResolved, ListFindings
 from security_monitor.handlers import handlers
 from security_monitor.main import make_context
 from security_monitor.settings import Settings
@@ -92,3 +92,19 @@ async def test_a_refused_approval_is_one_security_finding(site: Site, command: s
     assert (told.rule, told.severity, told.workspace) == (rule, severity, "genome-42")
     assert len(site.tap.of(FindingRaised)) == 1
     assert MONITOR.refused.type not in {each["type"] for each in site.tap.events}
+
+
+async def test_a_key_for_some_workspaces_is_told_of_theirs_and_of_nobodys(site: Site) -> None:
+    site.keys.add("ben", frozenset({Role.SECURITY_OFFICER}), workspaces=("physics-*",))
+    other = QUARANTINED.model_copy(
+        update={"quarantine_id": "0198c0de-0000-7000-8000-00000000000a", "workspace": "physics-1"}
+    )
+    for event in (QUARANTINED, other, FOUND):
+        await site.tell(event)
+    await site.tap.until(FindingRaised, where=lambda told: told.finding.rule == "duplicate-ports")
+    for holder, expected in (("ben", {"physics-1", None}), ("ana", {"physics-1", QUARANTINED.workspace, None})):
+        answer = await site.ask(ListFindings(), holder)
+        assert isinstance(answer, FindingList)
+        assert {one.workspace for one in answer.findings} == expected
+    with pytest.raises(AssertionError, match="is not for"):
+        await site.ask(ListFindings(of=QUARANTINED.workspace), "ben")

@@ -201,3 +201,10 @@ async def test_an_approver_whose_key_is_revoked_does_not_count(site: Site, servi
     site.keys.add("eve", frozenset({Role.SECURITY_OFFICER}))
     await judged(site, CHASSIS.approve, command_id, digest, "eve")
     await site.tap.until(CHASSIS.applied, where=lambda event: event.command_id == command_id)
+
+
+async def test_what_waits_is_listed_to_those_whose_key_covers_it(site: Site, service: Service[Decided]) -> None:
+    site.keys.add("ben", frozenset({Role.OPERATOR}), workspaces=("physics-*",))
+    command_id, _ = await asked(site)
+    told = [await site.ask(CHASSIS.list_approvals(command_id=command_id), holder) for holder in ("ben", "sam")]
+    assert [len(each.commands) for each in told if isinstance(each, ApprovalsListed)] == [0, 1]

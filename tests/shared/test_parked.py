@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contracts import storage
-from contracts.envelope import EVENTS_EXCHANGE
+from contracts.envelope import EVENTS_EXCHANGE, Role
 from contracts.parked import MAX_REPLAYS, ParkedListed, ParkedMessage, RefusedListed, SetAside
 from contracts.provisioner import NetworkReady
 from shared.service import Service
@@ -196,3 +196,14 @@ async def _until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not true():
             await asyncio.sleep(0.05)
+
+
+async def test_a_key_for_other_workspaces_is_told_of_nothing_set_aside(site: Site, service: Service[Stumbling]) -> None:
+    site.keys.add("ben", frozenset({Role.OPERATOR}), workspaces=("physics-*",))
+    site.keys.add("eva", frozenset({Role.OPERATOR}), workspaces=(WORKSPACE,))
+    (one,) = await parked(site, 1)
+    for query in (CHASSIS.list_parked(), CHASSIS.list_parked(message_id=one.message_id)):
+        told = [await site.ask(query, holder) for holder in ("ben", "eva")]
+        assert [len(each.messages) for each in told if isinstance(each, ParkedListed)] == [0, 1]
+    with pytest.raises(AssertionError, match="belongs to no workspace"):
+        await site.ask(CHASSIS.list_refused(), "eva")

@@ -43,8 +43,9 @@ async def on_workspace_deleting(seen: WorkspaceDeleting, tx: Work[Context]) -> N
 
 @handlers.answer(ListPools)
 async def list_pools(query: ListPools, tx: Work[Context]) -> PoolList:
-    """Every pool with what it has used."""
-    return PoolList(pools=await store.pools(tx.connection))
+    """Every pool of the workspaces in the asker's coverage, with what it has used."""
+    pools = await store.pools(tx.connection)
+    return PoolList(pools=tuple(pool for pool in pools if tx.coverage.covers(pool.workspace)))
 
 
 async def _take(workspace: str, tx: Work[Context], decide: Callable[[Known | None], Decision | None]) -> None:

@@ -18,6 +18,7 @@ from network_policy.store import duplicates as store
 from network_policy.store.duplicates import Removal
 from shared.errors import Conflict, Rejected
 from shared.handlers import Turn
+from shared.signing import Coverage
 from shared.work import Work
 
 PORT_KEY = ":port:"
@@ -55,13 +56,18 @@ async def _tell(tx: Work[Context], found: Iterable[Duplicate]) -> None:
 
 @handlers.answer(ListDuplicates)
 async def list_duplicates(query: ListDuplicates, tx: Work[Context]) -> DuplicatesListed:
-    """Those of the last scan."""
-    found = await store.duplicates(tx.connection, MAX_LISTED + 1)
+    """Those of the last scan that touch a workspace in the asker's coverage, or none at all."""
+    found = [each for each in await store.duplicates(tx.connection) if _is_told(each, tx.coverage)]
     return DuplicatesListed(
         duplicates=tuple(found[:MAX_LISTED]),
         scanned_at=await store.scanned_at(tx.connection),
         truncated=len(found) > MAX_LISTED,
     )
+
+
+def _is_told(each: Duplicate, coverage: Coverage) -> bool:
+    workspaces = {port.workspace for port in each.ports if port.workspace is not None}
+    return not workspaces or any(map(coverage.covers, workspaces))
 
 
 @handlers.on(RemoveDuplicate)

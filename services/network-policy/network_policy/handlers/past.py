@@ -43,8 +43,9 @@ async def show_history(query: ShowHistory, tx: Work[Context]) -> HistoryShown:
         found = await _versions(tx, begin, begin, None)
         is_whole = first is not None and begin >= first
         verdicts = await asyncio.to_thread(verdicts_at, found, begin, site, query.of, unknown, is_whole=is_whole)
+        told = tuple(each for each in verdicts if tx.coverage.covers(each.workspace))
         return HistoryShown(
-            begin=begin, end=begin, verdicts=verdicts, unknown=unknown, bound_seconds=bound_seconds(tx.context)
+            begin=begin, end=begin, verdicts=told, unknown=unknown, bound_seconds=bound_seconds(tx.context)
         )
     meant = [query.of, *(each.partition(":")[2] for each in (query.source, query.target) if "workspace:" in each)]
     is_everybody = "others" in (query.source, query.target) or "anywhere" in (query.source, query.target)

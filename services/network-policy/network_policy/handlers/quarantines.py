@@ -85,7 +85,9 @@ async def order_release(command: ReleaseWorkspace, tx: Work[Context]) -> None:
 @handlers.answer(ListQuarantines)
 async def list_quarantines(query: ListQuarantines, tx: Work[Context]) -> QuarantinesListed:
     """Those in force, or all."""
-    found = await store.list_quarantines(tx.connection, query.of, ended=query.ended, limit=MAX_LISTED + 1)
+    found = await store.list_quarantines(
+        tx.connection, query.of, ended=query.ended, limit=MAX_LISTED + 1, coverage=tx.coverage
+    )
     return QuarantinesListed(quarantines=tuple(found[:MAX_LISTED]), truncated=len(found) > MAX_LISTED)
 
 

@@ -27,13 +27,16 @@ async def show_isolation(query: ShowIsolation, tx: Work[Context]) -> IsolationSh
     """The verdict of each workspace, with the bound on its age; one without a recent look is unknown."""
     rows = await tx.connection.fetch(
         "SELECT * FROM workspace WHERE state <> 'withdrawn' AND ($1::text IS NULL OR workspace = $1)"
-        " AND ($2::text IS NULL OR workspace > $2) ORDER BY workspace LIMIT $3",
+        " AND ($2::text IS NULL OR workspace > $2) AND workspace LIKE ANY ($4::text[]) ORDER BY workspace LIMIT $3",
         query.of,
         query.after,
         MAX_SHOWN + 1,
+        tx.coverage.like,
     )
     quarantined: dict[str, list[Quarantine]] = {}
-    for held in await store.list_quarantines(tx.connection, query.of, ended=False, limit=MAX_SHOWN):
+    for held in await store.list_quarantines(
+        tx.connection, query.of, ended=False, limit=MAX_SHOWN, coverage=tx.coverage
+    ):
         quarantined.setdefault(held.workspace, []).append(held)
     shown: list[WorkspaceIsolation] = []
     assumptions: dict[str, None] = {}

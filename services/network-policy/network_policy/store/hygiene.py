@@ -7,6 +7,7 @@ from datetime import datetime
 
 from network_policy.domain.hygiene.inspection import GroupHygiene
 from shared.db import Connection
+from shared.signing import EVERYTHING, Coverage
 
 _SCAN = """
 INSERT INTO hygiene_scan (digest, observed_at, projects_known, group_count, rule_count, least_rule_count)
@@ -23,7 +24,7 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[], $
 _SHOWN = """
 SELECT g.*, w.workspace, count(*) OVER () AS matching FROM group_hygiene g
 LEFT JOIN workspace w ON w.project_id = g.project_id AND w.state <> 'withdrawn'
-WHERE $1::text IS NULL OR w.workspace = $1
+WHERE ($1::text IS NULL OR w.workspace = $1) AND (w.workspace IS NULL OR w.workspace LIKE ANY ($3::text[]))
 ORDER BY g.rule_count - g.least_rule_count DESC, jsonb_array_length(g.remarks) DESC, g.group_id LIMIT $2
 """
 
@@ -108,10 +109,10 @@ async def save_hygiene(
 
 
 async def load_hygiene(
-    connection: Connection, workspace: str | None, *, limit: int
+    connection: Connection, workspace: str | None, *, limit: int, coverage: Coverage = EVERYTHING
 ) -> tuple[tuple[KeptHygiene, ...], int]:
     """The groups, those with most rules to spare first, and how many there are in all."""
-    rows = await connection.fetch(_SHOWN, workspace, limit)
+    rows = await connection.fetch(_SHOWN, workspace, limit, coverage.like)
     found = tuple(
         KeptHygiene(
             group_id=row["group_id"],

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from contracts.network_policy import Quarantine
 from network_policy.domain.confinement import Confinement, Scope
 from shared.db import Connection
+from shared.signing import EVERYTHING, Coverage
 
 State = Literal["ordered", "evidenced", "cut", "held", "releasing", "released"]
 
@@ -32,7 +33,7 @@ SELECT q.*, w.generation,
        (SELECT count(*) FROM quarantined_port AS p WHERE p.quarantine_id = q.quarantine_id) AS ports,
        (SELECT count(*) FROM quarantined_floating_ip AS f WHERE f.quarantine_id = q.quarantine_id) AS floating_ips
 FROM workspace_quarantine AS q JOIN workspace AS w USING (workspace)
-WHERE ($1::text IS NULL OR q.workspace = $1) AND ($2 OR q.state <> 'released')
+WHERE ($1::text IS NULL OR q.workspace = $1) AND ($2 OR q.state <> 'released') AND q.workspace LIKE ANY ($4::text[])
 ORDER BY q.ordered_at DESC, q.quarantine_id LIMIT $3
 """
 
@@ -254,9 +255,9 @@ async def order_release(
 
 
 async def list_quarantines(
-    connection: Connection, of: str | None, *, ended: bool, limit: int | None
+    connection: Connection, of: str | None, *, ended: bool, limit: int | None, coverage: Coverage = EVERYTHING
 ) -> list[Quarantine]:
-    """Of one workspace or all, newest first."""
+    """Of one workspace or all in the coverage, newest first."""
     return [
         Quarantine(
             quarantine_id=str(row["quarantine_id"]),
@@ -274,7 +275,7 @@ async def list_quarantines(
             cut_at=row["cut_at"],
             released_at=row["released_at"],
         )
-        for row in await connection.fetch(_LIST, of, ended, limit)
+        for row in await connection.fetch(_LIST, of, ended, limit, coverage.like)
     ]
 
 

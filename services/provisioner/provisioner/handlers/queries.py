@@ -28,8 +28,8 @@ MOST_NODES_SHOWN = 4096
 
 @handlers.answer(ListWorkspaces)
 async def on_list(query: ListWorkspaces, tx: Work[Context]) -> WorkspaceList:
-    """The register (row L29)."""
-    found = await store.listed(tx.connection, deleted=query.deleted, limit=MOST_LISTED + 1)
+    """The register (row L29), as far as the asker's key goes."""
+    found = await store.listed(tx.connection, deleted=query.deleted, limit=MOST_LISTED + 1, coverage=tx.coverage)
     summaries = tuple(_summary(*row) for row in found[:MOST_LISTED])
     return WorkspaceList(workspaces=summaries, truncated=len(found) > MOST_LISTED)
 

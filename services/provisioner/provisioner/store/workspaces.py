@@ -11,6 +11,7 @@ from contracts.workspace import Workspace
 from provisioner.domain.plan import Custody, Gates
 from provisioner.domain.record import Record
 from shared.db import Connection
+from shared.signing import EVERYTHING, Coverage
 
 _SAVE = """
 INSERT INTO workspace (name, generation, state, document, holder, begun_at, project_id, prepared_generation,
@@ -31,7 +32,7 @@ _LISTED = """
 SELECT workspace.*, count(node.name) AS nodes,
     count(node.name) FILTER (WHERE node.told_server_id = node.server_id AND node.status = 'ACTIVE') AS nodes_active
 FROM workspace LEFT JOIN node ON node.workspace = workspace.name
-WHERE $1 OR state <> 'deleted'
+WHERE ($1 OR state <> 'deleted') AND workspace.name LIKE ANY ($3::text[])
 GROUP BY workspace.name ORDER BY begun_at DESC, workspace.name LIMIT $2
 """
 
@@ -102,9 +103,11 @@ async def history_of(connection: Connection, name: str, limit: int) -> list[Hist
     return [HistoryRow(row["generation"], row["state"], row["holder"], row["happened_at"]) for row in rows]
 
 
-async def listed(connection: Connection, *, deleted: bool, limit: int) -> list[tuple[Record, int, int]]:
+async def listed(
+    connection: Connection, *, deleted: bool, limit: int, coverage: Coverage = EVERYTHING
+) -> list[tuple[Record, int, int]]:
     """The register, newest first: each workspace with its declared nodes and how many of them are active."""
-    rows = await connection.fetch(_LISTED, deleted, limit)
+    rows = await connection.fetch(_LISTED, deleted, limit, coverage.like)
     return [(_record(row), row["nodes"], row["nodes_active"]) for row in rows]
 
 

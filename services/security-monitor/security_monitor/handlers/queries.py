@@ -13,7 +13,9 @@ from shared.work import Work
 @handlers.answer(ListFindings)
 async def list_findings(query: ListFindings, tx: Work[Context]) -> FindingList:
     """The newest findings."""
-    found, truncated = await finding_store.newest(tx.connection, query.of, resolved=query.resolved)
+    found, truncated = await finding_store.newest(
+        tx.connection, query.of, resolved=query.resolved, coverage=tx.coverage
+    )
     return FindingList(findings=tuple(found), truncated=truncated)
 
 

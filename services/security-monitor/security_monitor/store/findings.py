@@ -6,6 +6,7 @@ from datetime import datetime
 
 from contracts.security_monitor import Finding
 from shared.db import Connection
+from shared.signing import EVERYTHING, Coverage
 
 _PAGE = 200
 
@@ -45,15 +46,19 @@ async def resolve(
     return [_read(row["body"], row["resolved_at"]) for row in rows]
 
 
-async def newest(connection: Connection, workspace: str | None, *, resolved: bool) -> tuple[list[Finding], bool]:
-    """The newest findings, of one workspace or all, and whether there are more than are returned."""
+async def newest(
+    connection: Connection, workspace: str | None, *, resolved: bool, coverage: Coverage = EVERYTHING
+) -> tuple[list[Finding], bool]:
+    """The newest findings, of one workspace or of all in the coverage and of none, and whether there are more."""
     rows = await connection.fetch(
         """SELECT body, resolved_at FROM finding
            WHERE ($1::text IS NULL OR workspace = $1) AND ($2 OR resolved_at IS NULL)
+             AND (workspace IS NULL OR workspace LIKE ANY ($4::text[]))
            ORDER BY raised_at DESC, finding_id LIMIT $3""",
         workspace,
         resolved,
         _PAGE + 1,
+        coverage.like,
     )
     return [_read(row["body"], row["resolved_at"]) for row in rows[:_PAGE]], len(rows) > _PAGE
 
