@@ -7,6 +7,7 @@ import resource
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from contracts.network_policy import PolicyEnforced
+from contracts.security_monitor import FindingRaised, FindingResolved
 from security_monitor.handlers import siem as handling
 from security_monitor.store import audit
 from security_monitor.store.siem_file import SiemFile
@@ -84,6 +86,45 @@ async def test_a_full_disk_stops_the_file_and_nothing_else(site: Site, tmp_path:
         assert path.stat().st_size <= FULL_BYTES + ROOM_BYTES
     await until(lambda: sorted(set(enforced(path))) == sorted(f"w-{number}" for number in range(1, 21)))
     await until(lambda: unwritten() == 0)
+
+
+async def test_a_standstill_is_one_finding_with_its_end_and_both_reach_the_siem(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("security_monitor.domain.standstill.PATIENCE", timedelta(seconds=1))
+    path = tmp_path / "siem" / "ocsf.jsonl"
+    with full_disk(path):
+        service = await start(site, path)
+        await tell(site, 3)
+        raised = (await site.tap.until(FindingRaised)).finding
+        assert (raised.rule, raised.severity, raised.workspace) == ("siem-standstill", "high", None)
+        assert str(path) in raised.cause
+        assert "File too large" in raised.cause
+        await site.stop(service)  # whoever goes on knows of it
+        await start(site, path)
+        await site.tell(PolicyEnforced(**{**POLICY, "workspace": "w-4"}))
+        await asyncio.sleep(2)
+        assert not site.tap.of(FindingResolved)
+    resolved = (await site.tap.until(FindingResolved)).finding
+    assert len(site.tap.of(FindingRaised)) == 1
+    assert (resolved.finding_id, resolved.raised_at) == (raised.finding_id, raised.raised_at)
+    assert resolved.resolved_at is not None
+    assert resolved.resolved_at - resolved.raised_at > timedelta(seconds=2)
+    await until(lambda: path.read_bytes().count(raised.finding_id.encode()) >= 2)
+    with full_disk(path):
+        await tell(site, 1)
+        await until(lambda: len(site.tap.of(FindingRaised)) == 2)
+    assert site.tap.of(FindingRaised)[1].finding.finding_id != raised.finding_id
+
+
+async def test_a_short_hesitation_is_no_finding(site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "siem" / "ocsf.jsonl"
+    with full_disk(path), capture_logs() as said:
+        await start(site, path)
+        await tell(site, 3)
+        await until(lambda: any(each["event"] == "siem.file_failed" for each in said))
+    await until(lambda: len(set(enforced(path))) == 3)
+    assert not site.tap.of(FindingRaised)
 
 
 async def test_a_disk_that_does_not_answer_holds_up_nothing_else(

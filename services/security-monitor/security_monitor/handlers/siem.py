@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import orjson
 
 from contracts.audit import OPENSTACK, STREAMS, Row
+from contracts.security_monitor import FindingRaised, FindingResolved
 from security_monitor.domain.ocsf import event_of_message, event_of_notification
+from security_monitor.domain.standstill import RULE, standstill
 from security_monitor.handlers.register import Context, handlers
 from security_monitor.store import audit, siem_file
+from security_monitor.store import findings as finding_store
 from security_monitor.store.siem_file import SiemFile
 from shared import metrics
 from shared.notifications import BrokenNotification, Raw, decode
@@ -30,6 +33,7 @@ async def write_siem(tx: Work[Context]) -> None:
     siem = tx.context.siem
     if siem is None:
         return
+    failure, has_written = None, False
     for stream in STREAMS:
         position = await siem_file.position_of(tx.connection, READER, stream)
         for _ in range(_PAGES):
@@ -41,11 +45,30 @@ async def write_siem(tx: Work[Context]) -> None:
                 await _append(siem, lines)
             except OSError as error:
                 logger().error("siem.file_failed", path=str(siem.path), error=str(error))
+                failure = error
                 break
+            has_written = has_written or bool(lines)
             position = rows[-1].position
         await siem_file.move_position(tx.connection, READER, stream, position)
         head = await audit.head(tx.connection, stream)
         metrics.SIEM_UNWRITTEN.labels(stream).set(head.position - position)
+    if failure is not None:
+        await _tell_standstill(tx, siem, failure)
+    elif has_written:
+        await _tell_its_end(tx)
+
+
+async def _tell_standstill(tx: Work[Context], siem: SiemFile, failure: OSError) -> None:
+    begun_at = await siem_file.stands_since(tx.connection, READER, tx.now)
+    found = standstill(begun_at, tx.now, str(siem.path), str(siem.path.parent), str(failure))
+    if found is not None and await finding_store.add(tx.connection, found):
+        tx.emit(FindingRaised(finding=found))
+
+
+async def _tell_its_end(tx: Work[Context]) -> None:
+    if await siem_file.goes_on(tx.connection, READER):
+        for finding in await finding_store.resolve(tx.connection, (RULE,), None, tx.now):
+            tx.emit(FindingResolved(finding=finding))
 
 
 async def _append(siem: SiemFile, lines: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from shared.db import Connection
@@ -88,3 +89,20 @@ async def move_position(connection: Connection, reader: str, stream: str, positi
     await connection.execute(
         "UPDATE audit_reader SET position = $3 WHERE reader = $1 AND stream = $2", reader, stream, position
     )
+
+
+async def stands_since(connection: Connection, reader: str, now: datetime) -> datetime:
+    """Since when the reader's file takes nothing: from here on, unless that was said before."""
+    found: datetime = await connection.fetchval(
+        """INSERT INTO audit_standstill AS known (reader, begun_at) VALUES ($1, $2)
+           ON CONFLICT (reader) DO UPDATE SET begun_at = known.begun_at RETURNING begun_at""",
+        reader,
+        now,
+    )
+    return found
+
+
+async def goes_on(connection: Connection, reader: str) -> bool:
+    """The file takes what it is given; whether it did not before."""
+    ended = await connection.fetchval("DELETE FROM audit_standstill WHERE reader = $1 RETURNING true", reader)
+    return bool(ended)
