@@ -14,6 +14,7 @@ from bootstrap.leases import DatabaseLease
 from network_policy.domain.world import World
 from network_policy.handlers import past, remembering
 from network_policy.store import Known, history
+from network_policy.store.changes import note_change
 from network_policy.store.history import (
     KINDS,
     forget_history,
@@ -95,6 +96,29 @@ async def test_a_late_observation_overwrites_no_later_one_i9(connection: Connect
     before = await connection.fetch("SELECT * FROM history ORDER BY kind, resource_id, valid_from")
     await see(connection, opened, 25)
     assert await connection.fetch("SELECT * FROM history ORDER BY kind, resource_id, valid_from") == before
+
+
+async def test_what_a_look_saw_before_its_notification_came_is_put_down_to_who_did_it(connection: Connection) -> None:
+    world = Enclave(document(), "p1").world
+    await see(connection, world, 0)
+    await connection.execute("INSERT INTO workspace (workspace, generation, state) VALUES ('openhpc', 1, 'declared')")
+    opened = with_rule(world, world.groups[0].id, "rogue", rule())
+    moved = with_port(opened, opened.ports[0].id, port_security=False, group_ids=())
+    await see(connection, moved, 20)
+    for resource_id, seconds in (("rogue", 19), (opened.ports[0].id, 18), (opened.ports[1].id, 17)):
+        await note_change(
+            connection, "openhpc", [resource_id], "security_group_rule.create.end", happened_at=after(seconds),
+            seen_at=after(21), actor="mallory", request_id=f"req-{seconds}",
+        )  # fmt: skip
+    await scanned(connection, after(30), 54.0)
+    told = {each.resource_id: each for each in await versions(connection, after(25), after(25), None)}
+    assert (told["rogue"].seen_by, told["rogue"].actor) == ("notification", "mallory")
+    assert (told["rogue"].request_id, told["rogue"].valid_from) == ("req-19", after(19))
+    # What the port was before stood, as far as was seen, until the look.
+    port = told[opened.ports[0].id]
+    assert (port.actor, port.request_id, port.valid_from) == ("mallory", "req-18", after(20))
+    # Seen before it was changed, and not seen changed.
+    assert told[opened.ports[1].id].seen_by == "look"
 
 
 async def test_gaps_between_scans_are_told_and_old_versions_forgotten(connection: Connection) -> None:

@@ -187,7 +187,12 @@ def open_spans(
 
 
 def origins(found: Iterable[Version], packet: Counterexample, at: datetime) -> tuple[RuleOrigin, ...]:
-    """Since when its rules stood, and who made them."""
+    """Since when its rules stood, and who made them: of what a look and a notification told, the notification."""
+    stood = {
+        each.resource_id: each
+        for each in sorted(found, key=lambda one: one.seen_by == "notification")
+        if each.resource_id in packet.rule_ids and each.kind in ("rules", "ports") and each.stood_at(at)
+    }
     return tuple(
         RuleOrigin(
             resource_id=each.resource_id,
@@ -197,6 +202,5 @@ def origins(found: Iterable[Version], packet: Counterexample, at: datetime) -> t
             actor=each.actor,
             request_id=each.request_id,
         )
-        for each in found
-        if each.resource_id in packet.rule_ids and each.kind in ("rules", "ports") and each.stood_at(at)
+        for each in stood.values()
     )

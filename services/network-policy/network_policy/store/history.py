@@ -52,6 +52,20 @@ ON CONFLICT DO NOTHING
 _SINCE = """
 UPDATE observed_span SET ended_at = $1 WHERE began_at = (SELECT max(began_at) FROM observed_span) AND ended_at >= $2
 """
+# A look may see a change before its notification comes. Where nothing else is known of the resource from between the
+# two, it began when the notification says.
+_NAMED = """
+UPDATE history AS seen SET
+    seen_by = 'notification', actor = told.actor, request_id = told.request_id,
+    valid_from = CASE WHEN EXISTS (
+        SELECT 1 FROM history AS before WHERE before.kind = seen.kind AND before.resource_id = seen.resource_id
+               AND before.valid_from < seen.valid_from AND before.valid_until > told.happened_at
+    ) THEN seen.valid_from ELSE told.happened_at END
+FROM (SELECT DISTINCT ON (resource_id) resource_id, happened_at, actor, request_id FROM seen_change
+      WHERE seen_at > $1 AND happened_at IS NOT NULL ORDER BY resource_id, seen_change_id DESC) AS told
+WHERE seen.kind = ANY($2) AND seen.resource_id = told.resource_id AND seen.seen_by = 'look'
+      AND told.happened_at BETWEEN seen.valid_from - $3::interval AND seen.valid_from
+"""
 _STOOD = """
 FROM history WHERE valid_from <= $2 AND (valid_until IS NULL OR valid_until > $1)
   AND ($3::text[] IS NULL OR kind <> ALL($4) OR project_id = ANY($3)
@@ -229,8 +243,12 @@ def _passed(thing: Thing, repair: PromptRepair, project_id: str | None, now: dat
 
 
 async def scanned(connection: Connection, at: datetime, bound_seconds: float) -> None:
-    """A full scan ended that listed the cloud as it was then; the span that is known goes on, or another begins."""
+    """A full scan ended that listed the cloud as it was then; the span that is known goes on, or another begins.
+
+    What was seen by looks and is told of by now is put down to who did it.
+    """
     latest = at - timedelta(seconds=2 * bound_seconds)
+    await connection.execute(_NAMED, latest, list(KINDS), at - latest)
     if await connection.execute(_SINCE, at, latest) == "UPDATE 0":
         await connection.execute("INSERT INTO observed_span VALUES ($1, $1) ON CONFLICT DO NOTHING", at)
 
