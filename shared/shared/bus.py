@@ -30,6 +30,8 @@ LONGEST_BACK_OFF_SECONDS = 5.0
 TIMEOUT_SECONDS = 10.0
 CONSUME_TIMEOUT_SECONDS = 6.0
 SILENT_STARTS = 3
+PROMPT_SECONDS = 1.0
+"""Within that a broker declares everything that has time enough to answer `basic.consume`."""
 FIRST_CHANNEL = 11
 """Of the consumers' own channels; FastStream opens the lower ones for itself."""
 HEARTBEAT_SECONDS = 12
@@ -113,6 +115,9 @@ class Bus(Generic[C]):
             async with asyncio.timeout(CONSUME_TIMEOUT_SECONDS):
                 await broker.start()
         except TimeoutError:
+            # A broker that is slow with everything, or a machine that is, says nothing about the queues.
+            async with asyncio.timeout(PROMPT_SECONDS):
+                await declare(channel, self._queues)
             self._silent_starts += 1
             if self._silent_starts >= SILENT_STARTS:
                 self._silent_starts = 0

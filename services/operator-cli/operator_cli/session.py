@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -42,6 +42,9 @@ DENIED = frozenset(
 """Refusals that are about who asks."""
 UNDECIDED = ("accepted", "waiting", "approved")
 """Where a command stands before it ends."""
+COMING_BACK_SECONDS = 10.0
+COMING_BACK_PAUSE_SECONDS = 1.0
+"""A service makes its queue again some seconds after its broker is back."""
 _DOCTOR = "run `tresor doctor`"
 
 
@@ -198,7 +201,10 @@ class Commanding:
         self.outcome: Outcome | None = None
 
     async def send(self) -> None:
-        """Publish it, and the same bytes again until it is accepted or expires. Hear before calling this."""
+        """Publish it, and the same bytes again until it is accepted or expires. Hear before calling this.
+
+        Raises what keeps it from the broker at first; what has been taken once waits for a broker that is away.
+        """
         await self._session.client.command(self.signed)
         while self._session.clock.now() < self.signed.expires_at:
             try:
@@ -206,7 +212,7 @@ class Commanding:
                     await self.accepted.wait()
                     return
             except TimeoutError:
-                await self._session.client.command(self.signed)
+                await self.repeat()
 
     def hear(self, message: Message) -> None:
         """Take note of what a message says about it."""
@@ -221,6 +227,16 @@ class Commanding:
         return self.accepted.is_set() and message.command_id == self.signed.id
 
     async def repeat(self) -> None:
-        """After a lost connection: the services tell the outcome of a command again when it comes again."""
-        if self._session.clock.now() < self.signed.expires_at:
-            await self._session.client.command(self.signed)
+        """Publish it once more, for a while also to a broker or a queue that comes back just now.
+
+        The services tell the outcome of a command again when it comes again.
+        """
+        clock = self._session.clock
+        begin = clock.monotonic_seconds()
+        while clock.now() < self.signed.expires_at:
+            with suppress(Unreachable, NobodyThere):
+                await self._session.client.command(self.signed)
+                return
+            if clock.monotonic_seconds() - begin > COMING_BACK_SECONDS:
+                return
+            await clock.sleep(COMING_BACK_PAUSE_SECONDS)

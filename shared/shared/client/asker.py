@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, AMQPError, ChannelClosed, DeliveryError, PublishError
 
 from contracts.envelope import COMMANDS_EXCHANGE, CONTENT_TYPE, QUERIES_EXCHANGE, SIGNATURE_HEADER
@@ -24,6 +24,8 @@ from shared.clock import Clock, Ids
 from shared.signing import Keyring
 
 PUBLISH_SECONDS = 8.0
+REFUSED_PAUSE_SECONDS = 0.3
+"""A queue that is full, or whose leader is not there for the moment, refuses: a message is offered to it again."""
 REPEAT_SECONDS = 4.0
 """A query without an answer is asked again after that; a command without an outcome is published again."""
 
@@ -129,12 +131,17 @@ class Client:
             **properties,
         )
         owner = signed.type.partition(".")[0]
+        is_refused = False
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 channel = await self._open_publishing()
                 exchange = await channel.get_exchange(exchange_name, ensure=False)
-                await exchange.publish(message, routing_key=signed.type, mandatory=True)
+                while not await _is_taken(exchange, message, signed.type):
+                    is_refused = True
+                    await asyncio.sleep(REFUSED_PAUSE_SECONDS)
         except TimeoutError:
+            if is_refused:
+                raise Unreachable(f"the broker refuses {signed.type}: the queue of {owner} is full") from None
             raise Unreachable(
                 f"the broker at {self.where} took no message within {PUBLISH_SECONDS:.0f} s; it may be under a disk or memory alarm"
             ) from None
@@ -142,8 +149,6 @@ class Client:
             raise NobodyThere(
                 f"no queue takes {signed.type}: {owner} never started at this broker, or its queue was deleted"
             ) from None
-        except DeliveryError:
-            raise Unreachable(f"the broker refuses {signed.type}: the queue of {owner} is full") from None
         except ChannelClosed as error:
             raise self._broker.refusal(error, f"publish {signed.type} to {exchange_name}") from None
         except (*CONNECTION_EXCEPTIONS, AMQPError, OSError) as error:
@@ -154,3 +159,14 @@ class Client:
         if self._publishing_channel is None or self._publishing_channel.is_closed:
             self._publishing_channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         return self._publishing_channel
+
+
+async def _is_taken(exchange: AbstractExchange, message: aio_pika.Message, key: str) -> bool:
+    """Whether a queue has stored it; False when one refused it. Raises PublishError when there is none."""
+    try:
+        await exchange.publish(message, routing_key=key, mandatory=True)
+    except PublishError:
+        raise
+    except DeliveryError:
+        return False
+    return True

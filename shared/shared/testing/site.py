@@ -11,6 +11,7 @@ from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
+from aio_pika.exceptions import DeliveryError
 from pydantic import SecretStr
 
 from contracts.envelope import (
@@ -34,6 +35,9 @@ from shared.settings import ServiceSettings
 from shared.testing.keys import Keys
 from shared.testing.tap import PATIENCE_SECONDS, Tap
 from shared.topology import declare
+
+UNTAKEN_TIMES = 25
+UNTAKEN_PAUSE_SECONDS = 0.2
 
 
 class Site:
@@ -177,7 +181,7 @@ class Site:
     async def publish(
         self, exchange: str, key: str, body: bytes, signature: str | None, user: str, **properties: Any
     ) -> None:
-        """Publish raw bytes as that broker user."""
+        """Publish raw bytes as that broker user; again for a while when no queue takes them, as the command line does."""
         connection = await aio_pika.connect(self._url_of(user))
         async with connection:
             channel = await connection.channel(on_return_raises=True)
@@ -187,6 +191,11 @@ class Site:
                 delivery_mode=aio_pika.DeliveryMode.PERSISTENT, **properties,
             )  # fmt: skip
             found = await channel.get_exchange(exchange, ensure=False)
+            for _ in range(UNTAKEN_TIMES):
+                with contextlib.suppress(DeliveryError):
+                    await found.publish(message, key, mandatory=True)
+                    return
+                await asyncio.sleep(UNTAKEN_PAUSE_SECONDS)
             await found.publish(message, key, mandatory=True)
 
     async def command(self, message: Command, holder: str = "ana", **fields: Any) -> str:
