@@ -111,7 +111,7 @@ def a_disk_that_stands_still_holds_nobody_up() -> None:
     """I16: the SIEM's file is written while everything else goes on."""
 
     async def write() -> float:
-        disk = StillDisk(1.0)
+        disk = StillDisk(5.0)
         began = time.monotonic()
         writing = asyncio.create_task(siem._append(disk, ["a line"]))
         await asyncio.sleep(0.05)
@@ -120,7 +120,7 @@ def a_disk_that_stands_still_holds_nobody_up() -> None:
         await writing
         return held_up_seconds
 
-    assert asyncio.run(write()) < 0.7
+    assert asyncio.run(write()) < 4
 
 
 def a_disk_that_does_not_answer_is_waited_for_so_long_and_no_longer() -> None:

@@ -40,8 +40,12 @@ async def run_tresor(*arguments: str, folder: Path, environment: dict[str, str],
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         cwd=folder, env={**clean, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config"), **environment},
     )  # fmt: skip
-    async with asyncio.timeout(60):
-        out, err = await process.communicate(stdin.encode())
+    try:
+        async with asyncio.timeout(60):
+            out, err = await process.communicate(stdin.encode())
+    except TimeoutError:
+        process.kill()
+        raise
     assert process.returncode is not None
     return Ended(process.returncode, out.decode(), err.decode())
 

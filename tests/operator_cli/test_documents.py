@@ -137,10 +137,10 @@ def test_a_services_problem_is_brought_back_to_its_line(tmp_path: Path) -> None:
     ids=["brackets", "depth", "billion-laughs", "dashes", "alias", "complex-key", "empty", "scalar", "nul", "braces"],
 )  # fmt: skip
 def test_hostile_files_are_refused_quickly(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(BadSource):
         parse(Source("hostile.yaml", text))
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_huge_or_binary_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from contracts.examples import DOCUMENT
 from shared.testing import Site
 from tests.operator_cli.conftest import TRESOR, Tresor
 from tests.operator_cli.provisioner_double import make_context, make_handlers
+from tests.operator_cli.queues import given
 
 Write = Callable[..., Path]
 HUGE = [{**DOCUMENT["roles"][0], "flavor": "tre.huge"}, DOCUMENT["roles"][1]]
@@ -64,9 +65,9 @@ async def test_a_failure_and_a_timeout_have_codes_of_their_own(
 ) -> None:
     failed = await operator("workspace", "create", "-f", str(document_file(name="doomed")))
     assert (failed.code, "no valid host" in failed.err) == (4, True)
-    late = await operator("workspace", "create", "-f", str(document_file(name="stuck")), "--timeout", "3")
+    late = await operator("workspace", "create", "-f", str(document_file(name="stuck")), "--timeout", "8")
     assert late.code == 5
-    assert "is accepted, but not done within 3 s; it goes on" in late.err
+    assert "is accepted, but not done within 8 s; it goes on" in late.err
     assert "tresor watch stuck" in late.err
 
 
@@ -111,12 +112,12 @@ async def test_nobody_there_is_told_at_once(site: Site, operator: Tresor, docume
 
 
 async def test_a_command_given_while_the_service_is_away_is_applied_when_it_comes(
-    site: Site, operator: Tresor, document_file: Write
+    site: Site, operator: Tresor, document_file: Write, broker: BrokerLease
 ) -> None:
     service = await site.start(make_handlers(), make_context)
     await site.stop(service)
     creating = asyncio.create_task(operator("workspace", "create", "-f", str(document_file())))
-    await asyncio.sleep(6)  # longer than it takes to publish the same bytes again
+    await given(broker, 2)
     await site.start(make_handlers(), make_context)
     ended = await creating
     assert ended.code == 0, ended.err
@@ -124,13 +125,13 @@ async def test_a_command_given_while_the_service_is_away_is_applied_when_it_come
 
 
 async def test_its_acceptance_is_shown_once_however_often_it_was_sent(
-    site: Site, operator: Tresor, document_file: Write
+    site: Site, operator: Tresor, document_file: Write, broker: BrokerLease
 ) -> None:
     service = await site.start(make_handlers(), make_context)
     await site.stop(service)
     stuck = document_file(name="stuck")
     creating = asyncio.create_task(operator("workspace", "create", "-f", str(stuck), "--timeout", "25"))
-    await asyncio.sleep(8)
+    await given(broker, 2)
     await site.start(make_handlers(), make_context)
     ended = await creating
     assert ended.code == 5, ended.err
@@ -172,17 +173,19 @@ async def test_forged_events_are_not_shown(served: Site, operator: Tresor, broke
     forging.cancel()
     assert ended.code == 1, ended.out
     assert "that no service had signed" in ended.err
-    watched = await operator("watch", "openhpc", "--until-ready", "--timeout", "2")
+    watched = await operator("watch", "openhpc", "--until-ready", "--timeout", "5")
     assert (watched.code, "there is no workspace 'openhpc' yet" in watched.out) == (5, True)
 
 
-async def test_watch_follows_to_the_end(served: Site, operator: Tresor, document_file: Write) -> None:
-    watching = asyncio.create_task(operator("watch", "openhpc", "--until-ready", "--timeout", "20"))
-    await asyncio.sleep(2)
+async def test_watch_follows_to_the_end(
+    served: Site, operator: Tresor, broker: BrokerLease, tmp_path: Path, document_file: Write
+) -> None:
+    arguments = ("watch", "openhpc", "--until-ready", "--timeout", "20")
+    watching = await saying(served, broker, tmp_path, "there is no workspace", *arguments)
     created = await operator("workspace", "create", "-f", str(document_file()))
-    watched = await watching
-    assert (created.code, watched.code) == (0, 0), watched.err
-    assert "networks made (2/3)" in watched.out
+    said, _ = await watching.communicate()
+    assert (created.code, watching.returncode) == (0, 0), said
+    assert b"networks made (2/3)" in said
 
 
 async def test_the_broker_closing_every_connection_does_not_end_a_wait(
@@ -233,6 +236,17 @@ async def interrupted(
     served: Site, broker: BrokerLease, tmp_path: Path, once: str, *arguments: str
 ) -> tuple[int | None, str]:
     """The exit code, and what was said from then on, of a command that gets an interrupt once it has said something."""
+    process = await saying(served, broker, tmp_path, once, *arguments)
+    async with asyncio.timeout(60):
+        process.send_signal(signal.SIGINT)
+        said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+async def saying(
+    served: Site, broker: BrokerLease, tmp_path: Path, once: str, *arguments: str
+) -> asyncio.subprocess.Process:
+    """A command that runs, once it has said something."""
     environment = {
         **os.environ,
         "TRESOR_AMQP_URL": broker.url_of("operator"),
@@ -246,11 +260,9 @@ async def interrupted(
     )  # fmt: skip
     assert process.stdout is not None
     async with asyncio.timeout(60):
-        while once.encode() not in await process.stdout.readline():
-            pass
-        process.send_signal(signal.SIGINT)
-        said, _ = await process.communicate()
-    return process.returncode, said.decode()
+        while once.encode() not in (line := await process.stdout.readline()):
+            assert line, f"it ended without saying {once!r}"
+    return process
 
 
 async def test_a_reader_that_goes_away_is_no_error(served: Site, broker: BrokerLease, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ async def test_an_approver_whose_key_is_revoked_does_not_count(site: Site, servi
     await service.runtime.pool.execute(
         "UPDATE inbox SET state = 'pending', next_attempt_at = now() WHERE state = 'waiting'"
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(site.tap.of(CHASSIS.waiting)) < 2:
             await asyncio.sleep(0.1)
     assert site.tap.of(CHASSIS.waiting)[1].approved_by == ()

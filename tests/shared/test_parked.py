@@ -185,7 +185,7 @@ async def parked_now(site: Site) -> list[ParkedMessage]:
 
 
 async def _until_parked_again(service: Service[Stumbling], one: ParkedMessage, times: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await service.runtime.pool.fetchval(
             "SELECT 1 FROM inbox WHERE message_id = $1 AND state = 'parked' AND replays = $2", one.message_id, times
         ):
@@ -193,7 +193,7 @@ async def _until_parked_again(service: Service[Stumbling], one: ParkedMessage, t
 
 
 async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not true():
             await asyncio.sleep(0.05)
 

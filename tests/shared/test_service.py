@@ -13,6 +13,7 @@ from shared.errors import Rejected, Unknown
 from shared.handlers import Handlers, Turn
 from shared.testing import Site
 from shared.work import Work
+from tests.waiting import until
 
 
 @dataclass
@@ -97,8 +98,7 @@ async def test_events_are_handled_in_order_and_lost_ones_are_asked_for(site: Sit
 
     await site.start(make_handlers(), make_context)
     lost = [await site.command(provisioner.CreateWorkspace(document=document())) for _ in range(3)]
-    while {one.command_id for one in site.tap.of(provisioner.CHASSIS.applied)} != set(lost):
-        await asyncio.sleep(0.1)
+    await until(lambda: {one.command_id for one in site.tap.of(provisioner.CHASSIS.applied)} == set(lost))
     await site.start(handlers, nothing)  # its queue is made only now: all that was told before is lost to it
     await site.tap.until(network_policy.PolicyWithdrawn, workspace="genome-42", seconds=20)
     assert told[:1] == [1]

@@ -137,7 +137,7 @@ async def test_a_workspace_without_storage_is_ready_and_released_at_once(
     ready = await make_ready(site, tenant)
     assert (ready.shares, ready.volumes) == ((), ())
     await site.tell(tenant.emptied(2))
-    await site.tap.until(StorageReleased, workspace=tenant.name, seconds=5)
+    await site.tap.until(StorageReleased, workspace=tenant.name)
 
 
 async def test_a_changed_document_is_made_as_a_difference(site: Site, start: StartStorage, tenant: Tenant) -> None:
