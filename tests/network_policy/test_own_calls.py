@@ -1,6 +1,5 @@
 """Our own calls are known by what they did: a request id that somebody copied excuses nothing (row I13)."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -16,6 +15,7 @@ from network_policy.store import OwnCall
 from shared.cloud import REQUEST_ID_HEADER
 from shared.notifications import Raw, decode
 from shared.work import Call
+from tests.network_policy.quiet import settled
 from tests.network_policy.stage import Sdk, Stage
 from twin.testing import RunningTwin
 
@@ -124,7 +124,7 @@ async def test_a_foreign_rule_with_an_id_of_ours_is_a_finding(
 ) -> None:
     await stage.service(scan_seconds=NEVER)
     groups, _ = await stage.standing()
-    await asyncio.sleep(3)
+    await settled(stage)
     Copying(monkeypatch, stage.admin, request_ids(twin, "POST", part)[-1])
     rogue = await stage.open_ssh(groups["login"])
     await stage.site.tap.until(DriftRepaired, workspace=stage.name)
@@ -139,7 +139,7 @@ async def test_a_port_opened_again_with_the_id_of_its_repair_is_a_finding(
     await stage.service(scan_seconds=NEVER)
     _, ports = await stage.standing()
     port_id = ports["compute-0"]
-    await asyncio.sleep(3)
+    await settled(stage)
 
     def escape(c: Sdk) -> None:
         c.network.update_port(port_id, port_security_enabled=False, security_groups=[])
