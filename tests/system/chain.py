@@ -15,6 +15,7 @@ from openstack.config import OpenStackConfig
 from openstack.connection import Connection
 
 from bootstrap.leases import BrokerLease, DatabaseLease
+from bootstrap.ports import free_ports
 from contracts import provisioner
 from contracts.examples import DOCUMENT
 from contracts.services import SERVICES
@@ -140,13 +141,8 @@ class Chain:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that no outgoing connection gets before a service does."""
+    return free_ports(1)[0]
 
 
 @asynccontextmanager

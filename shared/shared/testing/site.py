@@ -11,7 +11,7 @@ from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
-from aio_pika.exceptions import DeliveryError
+from aio_pika.exceptions import AMQPConnectionError, DeliveryError
 from pydantic import SecretStr
 
 from contracts.envelope import (
@@ -182,20 +182,23 @@ class Site:
         self, exchange: str, key: str, body: bytes, signature: str | None, user: str, **properties: Any
     ) -> None:
         """Publish raw bytes as that broker user; again for a while when no queue takes them, as the command line does."""
+        headers: dict[str, Any] = {} if signature is None else {SIGNATURE_HEADER: signature}
+        message = aio_pika.Message(
+            body, content_type=CONTENT_TYPE, user_id=user, headers=headers,
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT, **properties,
+        )  # fmt: skip
+        for _ in range(UNTAKEN_TIMES):
+            with contextlib.suppress(DeliveryError, AMQPConnectionError):
+                await self._offer(message, exchange, key, user)
+                return
+            await asyncio.sleep(UNTAKEN_PAUSE_SECONDS)
+        await self._offer(message, exchange, key, user)
+
+    async def _offer(self, message: aio_pika.Message, exchange: str, key: str, user: str) -> None:
         connection = await aio_pika.connect(self._url_of(user))
         async with connection:
             channel = await connection.channel(on_return_raises=True)
-            headers: dict[str, Any] = {} if signature is None else {SIGNATURE_HEADER: signature}
-            message = aio_pika.Message(
-                body, content_type=CONTENT_TYPE, user_id=user, headers=headers,
-                delivery_mode=aio_pika.DeliveryMode.PERSISTENT, **properties,
-            )  # fmt: skip
             found = await channel.get_exchange(exchange, ensure=False)
-            for _ in range(UNTAKEN_TIMES):
-                with contextlib.suppress(DeliveryError):
-                    await found.publish(message, key, mandatory=True)
-                    return
-                await asyncio.sleep(UNTAKEN_PAUSE_SECONDS)
             await found.publish(message, key, mandatory=True)
 
     async def command(self, message: Command, holder: str = "ana", **fields: Any) -> str:
