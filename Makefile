@@ -39,7 +39,7 @@ test: env ## The whole suite on a real broker and a real database; ARGS= goes to
 demo: env ## The chain from a signed command to a proven workspace, on the twin; KEEP=1 leaves it running
 	@$(BIN)/python deploy/demo/run.py $(ARGS)
 
-bench: env ## Durable ingest, latency, and the bare consumer beside it
+bench: env ## Ingest beside other consumers, latency, commands, the proof, drift, quarantine
 	$(BIN)/python -m tests.bench $(ARGS)
 
 faults: env ## The long seeded fault campaign
