@@ -65,6 +65,12 @@ class Tenant:
         assert answer.status_code < 300, answer.text
         return answer.json() if answer.content else None
 
+    def give_room(self, count: int) -> None:
+        """Let the project have that many shares and volumes, and as many GiB."""
+        limits = {"shares": count, "gigabytes": count}
+        self._manila("PUT", f"/quota-sets/{self.project_id}", json={"quota_set": limits})
+        self.place.admin.block_storage.update_quota_set(self.project_id, volumes=count, gigabytes=count)
+
     def shares(self) -> list[dict[str, Any]]:
         """The project's shares, by name."""
         listed = self._manila("GET", f"/shares/detail?all_tenants=1&project_id={self.project_id}")["shares"]

@@ -9,6 +9,7 @@ import asyncpg
 from contracts.envelope import Problem
 from contracts.workspace import Workspace
 from shared.db import Connection
+from storage.domain.late import Calls
 from storage.domain.observed import Recorded, Records
 from storage.domain.state import Known, ShareDrift, State
 
@@ -131,6 +132,21 @@ async def unanswered(connection: Connection, workspace: str, now: datetime, with
         workspace,
         now - timedelta(seconds=within_seconds),
     )
+    return found
+
+
+async def without_outcome(connection: Connection, calls: Iterable[tuple[str, str]]) -> Calls:
+    """When those calls, by verb and marker, were sent of which nothing is known to have come."""
+    asked = sorted(calls)
+    rows = await connection.fetch(
+        "SELECT step, marker, sent_at FROM intent JOIN unnest($1::text[], $2::text[]) AS asked (step, marker)"
+        " USING (step, marker) WHERE resource_id IS NULL",
+        [step for step, _ in asked],
+        [marker for _, marker in asked],
+    )
+    found: dict[tuple[str, str], list[datetime]] = {}
+    for row in rows:
+        found.setdefault((row["step"], row["marker"]), []).append(row["sent_at"])
     return found
 
 

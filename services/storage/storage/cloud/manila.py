@@ -45,6 +45,7 @@ def _share(each: Mapping[str, Any]) -> ObservedShare:
         status=each["status"],
         created_at=each["created_at"] or "",
         metadata={str(key): str(value) for key, value in (each.get("metadata") or {}).items()},
+        is_blank=not (each.get("snapshot_id") or each.get("source_backup_id")),
     )
 
 

@@ -21,6 +21,8 @@ class ObservedShare:
     metadata: Mapping[str, str] = field(default_factory=dict)
     export_locations: tuple[str, ...] = ()
     rules: tuple[ObservedRule, ...] = ()
+    is_blank: bool = True
+    """Whether it was made of nothing: of no snapshot and no backup."""
 
     @property
     def resource_id(self) -> str:
@@ -39,6 +41,8 @@ class ObservedVolume:
     created_at: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     attached_to: tuple[str, ...] = ()
+    is_blank: bool = True
+    """Whether it was made of nothing: of no snapshot, other volume or image."""
 
     @property
     def resource_id(self) -> str:

@@ -1,6 +1,6 @@
 """From what is to what should be: the steps for one project, in the safe order."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from contracts.envelope import Problem
@@ -11,8 +11,11 @@ from storage.domain.presence import BROKEN, GONE_SOON, plan_delete, plan_share, 
 from storage.domain.steps import Plan, SetLimits, Step
 
 
-def plan(desired: Desired, observed: Observed, recorded: Records) -> Plan:
-    """The steps: denials first, then what goes, the limits, what comes, and access last."""
+def plan(desired: Desired, observed: Observed, recorded: Records, late: Collection[str] = ()) -> Plan:
+    """The steps: denials first, then what goes, the limits, what comes, and access last.
+
+    `late`: the ids of what came of calls that outlived their callers, and can hold nothing.
+    """
     made = Plan()
     ours = _ours(desired.workspace, observed, recorded)
     denials: list[Step] = []
@@ -22,7 +25,7 @@ def plan(desired: Desired, observed: Observed, recorded: Records) -> Plan:
     for share in desired.shares:
         record = recorded.get(("share", share.cloud_name))
         shares = same(ours.shares, share.cloud_name, record)
-        removals += plan_surplus(desired.workspace, shares, record, made)
+        removals += plan_surplus(desired.workspace, shares, record, late, made)
         found = shares[0] if shares else None
         additions += plan_share(desired, share, found, observed.shares, record, made)
         if found is not None and found.status not in GONE_SOON | BROKEN:
@@ -32,9 +35,9 @@ def plan(desired: Desired, observed: Observed, recorded: Records) -> Plan:
     for volume in desired.volumes:
         record = recorded.get(("volume", volume.cloud_name))
         volumes = same(ours.volumes, volume.cloud_name, record)
-        removals += plan_surplus(desired.workspace, volumes, record, made)
+        removals += plan_surplus(desired.workspace, volumes, record, late, made)
         additions += plan_volume(desired, volume, volumes[0] if volumes else None, observed.volumes, record, made)
-    removals += _unwanted(desired, observed, recorded, made)
+    removals += _unwanted(desired, observed, recorded, late, made)
     made.steps = [*denials, *removals, *_limits(desired, observed, made), *additions, *grants]
     return made
 
@@ -73,11 +76,22 @@ def _ours(workspace: str, observed: Observed, recorded: Records) -> _Ours:
     )
 
 
-def _unwanted(desired: Desired, observed: Observed, recorded: Records, made: Plan) -> Iterator[Step]:
-    """What an earlier document wanted and this one does not: by recorded id alone, since data is lost with it."""
+def _unwanted(
+    desired: Desired, observed: Observed, recorded: Records, late: Collection[str], made: Plan
+) -> Iterator[Step]:
+    """What an earlier document wanted and this one does not: by recorded id alone, since data is lost with it.
+
+    What came late for it goes too: nothing is lost with that.
+    """
     wanted = {("share", share.cloud_name) for share in desired.shares}
     wanted |= {("volume", volume.cloud_name) for volume in desired.volumes}
     unwanted = {record.resource_id for key, record in recorded.items() if key not in wanted}
+    everything: list[ObservedShare | ObservedVolume] = [*observed.shares, *observed.volumes]
+    unwanted |= {
+        thing.resource_id
+        for thing in everything
+        if thing.resource_id in late and (kind_of(thing), thing.name) not in wanted
+    }
     for share in observed.shares:
         if share.share_id in unwanted:
             yield from plan_delete(desired.workspace, share, "storage.shares", made)

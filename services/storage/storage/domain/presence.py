@@ -1,6 +1,6 @@
 """Whether one wanted share or volume is there, and what brings it there."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from contracts.envelope import Problem
@@ -33,13 +33,16 @@ def same(ours: Iterable[Thing], cloud_name: str, record: Recorded | None) -> lis
     return sorted(found, key=lambda thing: (thing.resource_id != known, thing.created_at, thing.resource_id))
 
 
-def plan_surplus(workspace: str, same: Sequence[Thing], record: Recorded | None, made: Plan) -> Iterator[Step]:
+def plan_surplus(
+    workspace: str, same: Sequence[Thing], record: Recorded | None, late: Collection[str], made: Plan
+) -> Iterator[Step]:
     """What was made twice because an answer was lost, while nobody has been told of either, so that both are empty.
 
-    Later, a second one of that name and mark can be somebody's restored copy: it is left alone.
+    Later, a second one of that name and mark can be somebody's restored copy: only what came `late` goes then.
     """
-    if record is None or not record.is_told:
-        for thing in same[1:]:
+    is_told = record is not None and record.is_told
+    for thing in same[1:]:
+        if not is_told or thing.resource_id in late:
             yield from plan_delete(workspace, thing, "", made)
 
 

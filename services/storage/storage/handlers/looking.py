@@ -26,6 +26,7 @@ from storage.domain.steps import (
     Plan,
     Step,
 )
+from storage.handlers.late import came_late
 from storage.handlers.register import Context, handlers
 from storage.handlers.watching import shares_told, volumes_told
 
@@ -64,7 +65,7 @@ async def _keep(turn: Turn[Context], known: Known, project_id: str, records: Rec
     wanted = wants.desired(known.document, known.generation, context.site)
     is_making = known.state in (State.MAKING, State.FAILED) and known.enforced_generation == known.generation
     observed = await _observe(turn, project_id, wanted, records, is_making=is_making)
-    made = plan(wanted, observed, records)
+    made = plan(wanted, observed, records, await came_late(turn, known.workspace, observed, records))
     known = await _tell_drift(turn, known, wanted, observed, records)
     if context.mode == "observe":
         if is_making and not made.is_settled:
