@@ -51,6 +51,10 @@ EVENTS_UNSENT = Gauge("tresor_events_unsent", "Events committed and not yet conf
 
 # OpenStack's notifications.
 NOTIFICATIONS = Counter("tresor_notifications_total", "Notifications taken in.", ["exchange"])
+NOTIFICATIONS_DROPPED = Counter(
+    "tresor_notifications_dropped_total",
+    "Notifications that a full queue dropped, or that expired in it, before they were read; at the least.",
+)
 NOTIFICATIONS_BROKEN = Counter("tresor_notifications_broken_total", "Notifications that could not be decoded.")
 
 # OpenStack's APIs.

@@ -8,6 +8,7 @@ from typing import Any
 import pika
 import pika.exceptions
 
+from shared.notifications.drops import dropped_name
 from shared.notifications.handover import Batch, Handover
 from shared.notifications.raw import MAX_BODY_BYTES, Raw
 from shared.notifications.subscription import Subscription
@@ -113,7 +114,7 @@ class PikaReader:
         """Our queue; one that exists with other arguments, or that we may not declare, is used as it is."""
         want = self._want
         try:
-            channel.queue_declare(want.queue, durable=True, arguments=want.limits.arguments())
+            channel.queue_declare(want.queue, durable=True, arguments=want.limits.arguments(dropped_name(want.queue)))
         except pika.exceptions.ChannelClosedByBroker as error:
             if error.reply_code not in (403, 406):
                 raise

@@ -212,6 +212,10 @@ async def test_a_service_on_openstacks_vhost(wired: BrokerLease, service: str) -
         "consume another service's queue": (False, consume("tresor.other.notifications")),
         "read an exchange that is none of the known": (False, bind(own, "secret", "notifications.*")),
         "publish through the default exchange": (False, publish("", "notifications.info")),
+        "declare the exchange for what its queue drops": (
+            True,
+            declare_exchange(f"{own}.dropped", aio_pika.ExchangeType.FANOUT),
+        ),
         "declare an exchange": (False, declare_exchange("tresor.mine")),
     }
     for exchange in ("nova", "neutron", "openstack"):

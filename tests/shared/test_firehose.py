@@ -6,6 +6,7 @@ import aio_pika
 import pytest
 
 from bootstrap.leases import BrokerLease, PrivateBrokerLease
+from shared import metrics
 from shared.notifications import Binding, Firehose
 from shared.notifications.raw import MAX_BODY_BYTES
 from tests.shared.openstack_side import QUEUE, SERVICE, Collector, publisher, ready_and_unacknowledged, running
@@ -162,10 +163,31 @@ async def test_the_oldest_go_when_nobody_reads(broker: BrokerLease) -> None:
         async with running(url, collector.take) as firehose:
             await until(lambda: "nova" in firehose.bound)
         await cloud.publish("nova", *(f"m{number}" for number in range(1100)))
-        async with running(url, collector.take):
+        async with running(url, collector.take) as firehose:
             await until(lambda: len(collector.names) >= 1000)
-            await asyncio.sleep(0.2)
+            await until(lambda: firehose.dropped >= 100)
+            await asyncio.sleep(1.5)  # it is counted again
+            assert firehose.dropped == 100
     assert collector.names == [f"m{number}" for number in range(100, 1100)]
+
+
+async def test_what_is_dropped_while_it_is_read_is_counted(broker: BrokerLease) -> None:
+    """A sink that is slow, as its database is: what the queue lets go meanwhile is noticed while it does."""
+    url, collector = broker.openstack_url_of(SERVICE), Collector()
+    collector.gate.clear()
+    before = metrics.NOTIFICATIONS_DROPPED._value.get()
+    async with publisher(broker.openstack_url) as cloud:
+        await cloud.declare("nova")
+        async with running(url, collector.take, prefetch=10) as firehose:
+            await until(lambda: "nova" in firehose.bound)
+            await cloud.publish("nova", *(f"m{number}" for number in range(1010 + 50)))
+            await until(lambda: firehose.dropped == 50)
+            await cloud.publish("nova", *(f"n{number}" for number in range(7)))
+            await until(lambda: firehose.dropped == 57)
+            assert metrics.NOTIFICATIONS_DROPPED._value.get() == before + 57
+            collector.gate.set()
+            await until(lambda: len(collector.names) == 1010)
+            assert firehose.connections == 1
 
 
 async def test_an_oversized_body_is_cut_and_the_next_arrives(broker: BrokerLease) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from shared.clock import Clock, Ids, SystemClock
-from shared.metrics import NOTIFICATIONS
+from shared.metrics import NOTIFICATIONS, NOTIFICATIONS_DROPPED
 from shared.notifications.frame_reader import FrameReader
 from shared.notifications.raw import Raw
 from shared.notifications.subscription import Reader, Subscription
@@ -58,6 +58,7 @@ class Firehose:
             monotonic_seconds=(clock or SystemClock()).monotonic_seconds,
             rebind_seconds=rebind_seconds,
             liveness_seconds=liveness_seconds,
+            on_dropped=self._count_dropped,
         )
         self._sink = sink
         self._clock = clock or SystemClock()
@@ -73,6 +74,8 @@ class Firehose:
         self.received = 0
         self.acknowledged = 0
         self.sink_failures = 0
+        self.dropped = 0
+        """Messages that the full queue let go unread, at the least."""
 
     @property
     def bound(self) -> frozenset[str]:
@@ -175,6 +178,11 @@ class Firehose:
             if self._stopping.is_set():
                 return False
             delay_seconds = min(delay_seconds * 2, _LONGEST_RETRY_SECONDS)
+
+    def _count_dropped(self, count: int) -> None:
+        self.dropped += count
+        NOTIFICATIONS_DROPPED.inc(count)
+        logger().warning("notifications.dropped", queue=self.subscription.queue, at_least=count)
 
     async def _pause(self, seconds: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep(seconds))

@@ -5,9 +5,11 @@ import threading
 
 from pamqp import commands
 
+from shared.notifications.drops import Drops, dropped_name
 from shared.notifications.handover import Batch, Handover
 from shared.notifications.subscription import Subscription
 from shared.notifications.wire import CONSUMER_CHANNEL, ChannelRefused, Wire
+from shared.telemetry import logger
 
 _NOT_FOUND, _ACCESS_REFUSED, _PRECONDITION_FAILED = 404, 403, 406
 _MOST_WAITING_BYTES = 64 * 1024 * 1024
@@ -27,11 +29,13 @@ class FrameReader:
             self._handover.put,
             subscription.monotonic_seconds,
         )
+        self._drops = Drops(self._wire, subscription.queue, subscription.limits, subscription.on_dropped)
         self._durable_tag = 0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=subscription.client_name, daemon=True)
         self.bound: frozenset[str] = frozenset()
         self.consuming = False
+        self._are_drops_counted = False
 
     def start(self) -> None:
         """Begin connecting; returns at once."""
@@ -87,6 +91,8 @@ class FrameReader:
             if now >= check_at:
                 self._check_consumer()
                 self._bind()
+                if self._are_drops_counted:
+                    self._are_drops_counted = self._drops.count()
                 check_at = now + want.liveness_seconds
             elif now >= rebind_at:
                 if len(self.bound) < len(want.bindings):
@@ -96,12 +102,15 @@ class FrameReader:
     def _declare(self) -> None:
         """Our queue; one that exists with other arguments, or that we may not declare, is used as it is."""
         want = self._want
-        declare = commands.Queue.Declare(queue=want.queue, durable=True, arguments=want.limits.arguments())
+        self._are_drops_counted = self._drops.count()
+        arguments = want.limits.arguments(dropped_name(want.queue) if self._are_drops_counted else "")
+        declare = commands.Queue.Declare(queue=want.queue, durable=True, arguments=arguments)
         try:
             self._wire.probe(declare, commands.Queue.DeclareOk)
         except ChannelRefused as refused:
             if refused.code not in (_ACCESS_REFUSED, _PRECONDITION_FAILED):
                 raise
+            logger().warning("notifications.queue_as_it_is", queue=want.queue, error=str(refused))
             self._wire.probe(commands.Queue.Declare(queue=want.queue, passive=True), commands.Queue.DeclareOk)
 
     def _bind(self, *, missing_only: bool = False) -> None:

@@ -20,8 +20,10 @@ class Subscription(NamedTuple):
     rebind_seconds: float = 3.0
     """How often exchanges that are missing are looked for."""
     liveness_seconds: float = 10.0
-    """How often the broker is asked whether it sees the consumer, and all bindings are made again."""
+    """How often the broker is asked whether it sees the consumer, all bindings are made again, and what was dropped is counted."""
     heartbeat_seconds: int = 15
+    on_dropped: Callable[[int], None] = lambda _: None
+    """Told how many messages the queue dropped unread, at the least. From the reader's thread."""
 
 
 class Reader(Protocol):

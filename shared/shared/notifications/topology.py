@@ -60,12 +60,13 @@ class QueueLimits:
     unused_expiry_seconds: int = 7 * 24 * 3600
     """The queue of a Tresor that is gone disappears after that."""
 
-    def arguments(self) -> dict[str, Any]:
-        """As RabbitMQ's queue arguments."""
+    def arguments(self, dropped_to: str = "") -> dict[str, Any]:
+        """As RabbitMQ's queue arguments; `dropped_to` is the exchange that what goes is given to, if any."""
         return {
             "x-max-length": self.max_messages,
             "x-max-length-bytes": self.max_bytes,
             "x-overflow": "drop-head",
             "x-message-ttl": self.message_ttl_seconds * 1000,
             "x-expires": self.unused_expiry_seconds * 1000,
+            **({"x-dead-letter-exchange": dropped_to} if dropped_to else {}),
         }
