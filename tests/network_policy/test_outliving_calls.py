@@ -1,21 +1,24 @@
 """Calls that the cloud carries out after their caller died, and after its successor looked for them in vain (I2, I8)."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import shared.effects
-from contracts.network_policy import CHASSIS, DriftDetected, QuarantineWorkspace, WorkspaceQuarantined
+from contracts.network_policy import CHASSIS, DriftDetected, PolicyWithdrawn, QuarantineWorkspace, WorkspaceQuarantined
 from network_policy.domain.names import group_name
 from tests.faults.crash import crash
 from tests.network_policy.quarantines import port
 from tests.network_policy.stage import Stage
+from tests.network_policy.test_far_ends import site_file
 from twin.testing import RunningTwin
 
 NEVER = 3600.0
 PATIENCE_SECONDS = 30.0
 GROUPS = {"service": "neutron", "method": "POST", "path": "security-groups$"}
+ADDRESS_GROUPS = {"service": "neutron", "method": "POST", "path": "address-groups$"}
 
 
 async def dies_during(stage: Stage, twin: RunningTwin, call: dict[str, Any], seconds: float) -> None:
@@ -47,6 +50,15 @@ async def named(stage: Stage, role: str) -> list[Any]:
     """The project's groups of the role's name."""
     name = group_name(stage.name, role)
     return await stage.cloud(lambda c: list(c.network.security_groups(project_id=stage.project, name=name)))
+
+
+async def address_groups(stage: Stage) -> dict[str, str]:
+    """The project's address groups: one id, the last, by name, and others by their id."""
+    found = await stage.cloud(lambda c: list(c.network.address_groups(project_id=stage.project)))
+    named: dict[str, str] = {}
+    for each in found:
+        named[each.name if each.name not in named else each.id] = each.id
+    return named
 
 
 async def created(twin: RunningTwin, name: str) -> int:
@@ -104,6 +116,54 @@ async def test_a_group_that_came_late_and_is_used_is_not_taken_away(
             await asyncio.sleep(0.05)
         while (await port(stage, port_id)).security_group_ids != [groups["login"]]:
             await asyncio.sleep(0.2)
+
+
+async def test_a_second_address_group_that_came_late_is_taken_away(
+    stage: Stage, twin: RunningTwin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The one that rules name stays, and holds the role's addresses."""
+    monkeypatch.setattr(shared.effects, "UNSETTLED_SECONDS", 1.0)
+    site_path = site_file(tmp_path, backend="agent")
+    await stage.build()
+    await stage.service(scan_seconds=NEVER, lane_lease_seconds=2, site_path=site_path)
+    await stage.declare()
+    await dies_during(stage, twin, ADDRESS_GROUPS, 15.0)
+    await stage.service(scan_seconds=1.0, lane_lease_seconds=2, site_path=site_path)
+    groups = (await stage.enforced()).groups
+    standing = await address_groups(stage)
+    made = set(standing.values())
+    assert len(made) == len(standing)
+    async with asyncio.timeout(40):
+        while len(made) == len(standing):  # the late one, even if it goes again at once
+            await asyncio.sleep(0.05)
+            made |= set((await address_groups(stage)).values())
+        while await address_groups(stage) != standing:
+            await asyncio.sleep(0.2)
+    told = await stage.site.tap.until(CHASSIS.effect, where=lambda event: event.step == "address-group.delete")
+    assert told.marker in made - set(standing.values())
+    named = {rule.remote_address_group_id for group_id in groups.values() for rule in await stage.rules(group_id)}
+    assert named - {None} <= set(standing.values())
+
+
+async def test_a_withdrawal_waits_for_what_may_still_come(
+    stage: Stage, twin: RunningTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told before, the project would go, and the group that comes after would be nobody's (CVE-2022-3277)."""
+    monkeypatch.setattr(shared.effects, "UNSETTLED_SECONDS", 12.0)
+    await stage.build()
+    await stage.service(scan_seconds=NEVER, lane_lease_seconds=2)
+    await stage.declare()
+    await dies_during(stage, twin, GROUPS, 8.0)
+    await stage.delete()
+    await stage.service(scan_seconds=NEVER, lane_lease_seconds=2)
+    await stage.site.tap.until(PolicyWithdrawn, workspace=stage.name, seconds=40)
+    calls = [call for call in await asyncio.to_thread(twin.requests) if call["path"].endswith("/security-groups")]
+    ended = [call for call in calls if call["method"] == "POST" and call["status"] == 201]
+    assert ended, "the late group was made"
+    left = await stage.cloud(
+        lambda c: [each["name"] for each in c.network.get("/security-groups").json()["security_groups"]]
+    )
+    assert not [name for name in left if stage.name in name]
 
 
 async def test_a_quarantine_does_not_wait_for_what_became_of_its_group(stage: Stage, twin: RunningTwin) -> None:
