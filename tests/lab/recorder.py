@@ -1,6 +1,7 @@
 """Hears every notification of the cloud under test through a queue of its own; nobody else loses one."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,14 @@ BIND_AGAIN_SECONDS = 1.0
 QUIET_SECONDS = 1.5
 """How long nothing may arrive before a silence counts as one: three times the longest gap seen between two events of
 one call, since a publisher's own queue adds up to half a second."""
+LATE_SECONDS = 0.7
+"""How long what was done before may still be on its way."""
+LONGEST_LATE_SECONDS = 5.0
+
+
+def on_this_machine(seconds: float) -> float:
+    """That long on a machine with a processor to spare; up to five times as long where more wants to run than can."""
+    return seconds * min(max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0), 5.0)
 
 
 @dataclass(frozen=True)
@@ -99,8 +108,13 @@ class Recorder:
             return declared(connection, exchange)
 
     def mark(self) -> int:
-        """A place in the stream, to be given to the other methods."""
+        """A place in the stream, to be given to the other methods: what was done before has come, as a rule."""
+        limit = time.monotonic() + LONGEST_LATE_SECONDS
         with self._condition:
+            while time.monotonic() < limit:
+                heard = len(self._heard)
+                if not self._condition.wait(on_this_machine(LATE_SECONDS)) and len(self._heard) == heard:
+                    break
             return len(self._heard)
 
     def since(self, mark: int, about: Callable[[Notification], bool] = lambda _: True) -> list[Notification]:
@@ -121,14 +135,14 @@ class Recorder:
     def wait_for_quiet(
         self, mark: int, about: Callable[[Notification], bool], timeout_seconds: float = 30.0
     ) -> list[Notification]:
-        """Waits until nothing that matches came for QUIET_SECONDS, and gives all that matched since the mark."""
+        """Waits until nothing that matches came for QUIET_SECONDS or longer, and gives all that matched since the mark."""
         deadline = time.monotonic() + timeout_seconds
-        count, since = -1, time.monotonic()
+        count, since, quiet_seconds = -1, time.monotonic(), on_this_machine(QUIET_SECONDS)
         while time.monotonic() < deadline:
             heard = self.since(mark, about)
             if len(heard) != count:
                 count, since = len(heard), time.monotonic()
-            elif time.monotonic() - since >= QUIET_SECONDS:
+            elif time.monotonic() - since >= quiet_seconds:
                 return heard
             time.sleep(0.1)
         raise AssertionError(f"the cloud did not fall silent within {timeout_seconds:.0f} s")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import openstack.exceptions
@@ -15,8 +16,11 @@ from tests.lab.recorder import Notification, Recorder
 def volume(workspace: Workspace, prefix: str, notifications: Recorder) -> Iterator[Any]:
     """A volume of 1 GiB, available."""
     own = workspace.connection.block_storage
+    mark = notifications.mark()
     made = own.create_volume(name=prefix, size=1, metadata={"tresor": prefix})
-    yield own.wait_for_status(made, "available", interval=0.3, wait=60)
+    available = own.wait_for_status(made, "available", interval=0.3, wait=60)
+    notifications.wait_for(mark, lambda heard: heard.event_type == "volume.create.end" and heard.mentions(made.id))
+    yield available
     own.delete_volume(made, ignore_missing=True)
     own.wait_for_delete(made, interval=0.3, wait=60)
 
@@ -86,8 +90,12 @@ def test_an_attached_volume_stays(workspace: Workspace, server: Any, volume: Any
     assert [heard.event_type for heard in told] == [
         f"volume.{action}.{phase}" for action in ("attach", "detach") for phase in ("start", "end")
     ]
-    nova = notifications.since(mark, lambda heard: heard.versioned and heard.mentions(volume.id))
-    assert {"instance.volume_attach.end", "instance.volume_detach.end"} <= {heard.event_type for heard in nova}
+    for event_type in ("instance.volume_attach.end", "instance.volume_detach.end"):
+        notifications.wait_for(mark, partial(_tells, event_type=event_type, volume_id=volume.id))
+
+
+def _tells(heard: Notification, event_type: str, volume_id: str) -> bool:
+    return heard.versioned and heard.event_type == event_type and heard.mentions(volume_id)
 
 
 def test_a_volume_only_grows(workspace: Workspace, volume: Any, notifications: Recorder) -> None:

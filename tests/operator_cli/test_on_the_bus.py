@@ -260,8 +260,11 @@ async def saying(
     )  # fmt: skip
     assert process.stdout is not None
     async with asyncio.timeout(60):
-        while once.encode() not in (line := await process.stdout.readline()):
-            assert line, f"it ended without saying {once!r}"
+        said = b""
+        while once.encode() not in said:
+            line = await process.stdout.readline()
+            assert line, f"it ended without saying {once!r}: {said.decode()}"
+            said += line
     return process
 
 
