@@ -33,6 +33,7 @@ from tests.network_policy.quarantines import (
     until_port,
     until_steps,
 )
+from tests.network_policy.quiet import scanned_since, settled
 from tests.network_policy.stage import Stage
 
 
@@ -106,9 +107,10 @@ async def test_a_whole_workspace_is_cut_off_and_other_commands_change_nothing(st
     # Ordered again it is so already; and the scans that come and go leave it so.
     again = await stage.site.command(QuarantineWorkspace(workspace=stage.name, reason="and again"), "ana")
     await stage.site.tap.until(CHASSIS.applied, where=lambda event: event.command_id == again)
-    await asyncio.sleep(2.5)
+    await scanned_since(stage)
     effects = len(stage.site.tap.of(CHASSIS.effect))
-    await asyncio.sleep(2.5)
+    await scanned_since(stage)
+    await asyncio.sleep(1)
     assert len(stage.site.tap.of(CHASSIS.effect)) == effects
     assert not stage.site.tap.of(DriftDetected)
     assert len(stage.site.tap.of(WorkspaceQuarantined)) == 1
@@ -138,6 +140,7 @@ async def test_what_somebody_opens_again_is_closed_and_its_flows_are_cut(stage: 
     groups, ports = await stage.standing()
     told = await ordered(stage, role="login")
     await until_port(stage, ports["login-0"], is_admin_state_up=True)
+    await settled(stage)
     await stage.cloud(lambda c: c.network.update_port(ports["login-0"], security_groups=[groups["login"]]))
     drift = await stage.site.tap.until(DriftDetected, workspace=stage.name)
     assert [(each.change, each.port_id) for each in drift.drift] == [("port-regrouped", ports["login-0"])]
@@ -151,12 +154,12 @@ async def test_what_somebody_opens_again_is_closed_and_its_flows_are_cut(stage: 
         DriftDetected, workspace=stage.name, where=lambda event: event.drift[0].change == "floating-ip-attached"
     )
     assert attached.drift[0].port_id == ports["login-0"]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await port_of(stage, address) is not None:
             await asyncio.sleep(0.1)
     # A rule in the quarantine's group goes as any undeclared rule does.
     rogue = await stage.open_ssh(told.group_id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while rogue in {each.id for each in await stage.rules(told.group_id)}:
             await asyncio.sleep(0.1)
 

@@ -17,6 +17,7 @@ from contracts.network_policy import (
 )
 from network_policy.domain.compile import compile_policy
 from tests.network_policy.enclaves import SITE
+from tests.network_policy.quiet import known, scanned_since, settled
 from tests.network_policy.stage import Stage
 
 NEVER = 3600.0
@@ -53,6 +54,7 @@ async def test_dhcp_and_metadata_go_in_before_the_defaults_go_out_l6(stage: Stag
 async def test_ssh_opened_behind_its_back_is_told_closed_and_proven_m3_i6(stage: Stage) -> None:
     await stage.service(scan_seconds=NEVER)
     groups, _ = await stage.standing()
+    await settled(stage)
     rogue = await stage.open_ssh(groups["login"])
     tap = stage.site.tap
     detected = await tap.until(DriftDetected, workspace=stage.name)
@@ -72,6 +74,7 @@ async def test_ssh_opened_behind_its_back_is_told_closed_and_proven_m3_i6(stage:
 async def test_a_rule_taken_away_comes_back(stage: Stage) -> None:
     await stage.service(scan_seconds=NEVER)
     groups, _ = await stage.standing()
+    await settled(stage)
     before = await stage.rules(groups["login"])
     lost = next(each for each in before if each.direction == "ingress")
     await stage.cloud(lambda c: c.network.delete_security_group_rule(lost.id))
@@ -127,11 +130,13 @@ async def test_a_stray_port_is_put_into_the_empty_group_i6(stage: Stage) -> None
 async def test_its_own_changes_are_no_drift_m3(stage: Stage) -> None:
     await stage.service(scan_seconds=1.0)
     await stage.standing()
-    await asyncio.sleep(4)
+    await known(stage)
+    await scanned_since(stage)
     assert not stage.site.tap.of(DriftDetected)
     assert len(stage.site.tap.of(PolicyEnforced)) == 1
     effects = len(stage.site.tap.of(CHASSIS.effect))
-    await asyncio.sleep(2)
+    await scanned_since(stage)
+    await asyncio.sleep(1)
     assert len(stage.site.tap.of(CHASSIS.effect)) == effects
 
 
@@ -156,7 +161,8 @@ async def test_observing_tells_and_changes_nothing(stage: Stage) -> None:
     assert not detected.repairing
     violated = await stage.site.tap.until(IsolationViolated, workspace=stage.name)
     assert not violated.repairing
-    await asyncio.sleep(3)
+    await scanned_since(stage)
+    await scanned_since(stage)
     assert rogue in {each.id for each in await stage.rules(groups["login"])}
     assert len(stage.site.tap.of(DriftDetected)) == 1
     assert len(stage.site.tap.of(IsolationViolated)) == 1
