@@ -66,7 +66,7 @@ async def test_what_is_parked_is_read_and_replayed_by_two(
     approved = await sam("approve", waiting["command_id"], "--yes")
     assert approved.code == 0, approved.err
     assert message_id in approved.err
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while served.runtime.context.handled != [SEEN.generation]:
             await asyncio.sleep(0.1)
     assert (await operator("parked", "--check")).code == 0
@@ -103,7 +103,7 @@ async def test_refused_input_is_shown_without_what_a_terminal_would_obey(
 ) -> None:
     body = b'{"type": "no.such.thing"} \x1b[2J\xff'
     await site.publish(EVENTS_EXCHANGE, NetworkReady.type, body, None, "provisioner")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (found := json.loads((await operator("parked", "--refused", "-o", "json")).out)["inputs"]):
             await asyncio.sleep(0.1)
     assert (found[0]["reason"], found[0]["came_from"]) == ("unsigned", "bus:event")

@@ -139,7 +139,7 @@ async def test_one_person_cuts_off_and_two_release(served: Service[Memory], oper
     assert approved.code == 0, approved.err
     for words in ("network-policy.workspace.release of ana for openhpc", "at generation 3", '"reason": "looked over"'):
         assert words in approved.err
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not served.runtime.context.released:
             await asyncio.sleep(0.1)
     ((holder, command),) = served.runtime.context.released
