@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import openstack.exceptions
 import pytest
 
-from tests.lab.cloud import Sdk, Workspace, eventually
+from tests.lab.cloud import Cloud, Sdk, Tidy, Workspace, body_of, eventually
 from tests.lab.recorder import Recorder
 
 
@@ -72,6 +73,26 @@ def test_an_interface_comes_and_goes(admin: Sdk, workspace: Workspace, net: Any,
     eventually(lambda: admin.network.get_port(made.port_id).status == "ACTIVE")
     own.delete_server_interface(made.port_id, server=server)
     eventually(lambda: admin.network.find_port(made.port_id) is None)
+
+
+def test_nova_plugs_in_no_port_of_another_project(cloud: Cloud, admin: Sdk, net: Any, server: Any, tidy: Tidy) -> None:
+    """Not for an administrator either; but whose server it is in, a port says as its owner likes."""
+    other = admin.identity.create_project(name=f"{server.name}-other", domain_id="default")
+    tidy(admin.identity.delete_project, other)
+    theirs = admin.network.create_port(network_id=net.id, project_id=other.id, security_group_ids=[])
+    tidy(admin.network.delete_port, theirs)
+    with pytest.raises(openstack.exceptions.BadRequestException) as refused:
+        admin.compute.create_server_interface(server, port_id=theirs.id)
+    assert body_of(refused)["badRequest"]["message"] == f"Port {theirs.id} not usable for instance {server.id}."
+    assert admin.network.get_port(theirs.id).device_id == ""
+    admin.identity.assign_project_role_to_user(other, admin.current_user_id, admin.identity.find_role("member"))
+    owner = cloud.connect("lab").connect_as_project(other.name)
+    said = {"device_id": server.id, "device_owner": "compute:nova"}
+    owner.network.update_port(theirs.id, **said)
+    with pytest.raises(openstack.exceptions.ForbiddenException):
+        owner.network.update_port(theirs.id, binding_host_id="anywhere")
+    shown = admin.network.get_port(theirs.id)
+    assert (shown.device_id, shown.device_owner, shown.binding_host_id) == (*said.values(), "")
 
 
 def test_the_console_lock_is_no_state(workspace: Workspace, server: Any, admin: Sdk) -> None:

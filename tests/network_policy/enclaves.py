@@ -88,7 +88,8 @@ class Enclave:
     @property
     def claim(self) -> Claim:
         roles = {port.id: port.name.removeprefix(f"{self.name}-").rsplit("-", 1)[0] for port in self.ports}
-        return Claim(self.name, self.project, self.policy, self.ids, roles)
+        servers = frozenset(port.device_id for port in self.ports)
+        return Claim(self.name, self.project, self.policy, self.ids, roles, servers)
 
     @property
     def world(self) -> World:

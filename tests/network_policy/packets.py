@@ -38,12 +38,19 @@ def holds(address: IPv4Address, prefixes: Iterator[str] | tuple[str, ...] | list
     return any(address in ip_network(prefix, strict=False) for prefix in prefixes)
 
 
-def whose(world: World, port: Port) -> Port:
-    """A subport is in the project of the server that the trunk belongs to."""
+def whose(world: World, port: Port, claims: list[Claim]) -> Port:
+    """A port is in the project of the server that it is plugged into, a subport in its trunk's parent's."""
     for trunk in world.trunks:
         if port.id in trunk.subport_ids:
-            parents = [each.project_id for each in world.ports if each.id == trunk.port_id]
+            parents = [plugged(each, claims).project_id for each in world.ports if each.id == trunk.port_id]
             return replace(port, project_id=parents[0] if parents else trunk.project_id)
+    return plugged(port, claims)
+
+
+def plugged(port: Port, claims: list[Claim]) -> Port:
+    for claim in claims:
+        if port.is_bound and port.device_id in claim.server_ids:
+            return replace(port, project_id=claim.project_id)
     return port
 
 
@@ -51,7 +58,7 @@ class Universe:
     """One world with its claims, and the addresses that matter in it."""
 
     def __init__(self, world: World, claims: list[Claim], addresses: list[str]) -> None:
-        self.world = world = replace(world, ports=tuple(whose(world, port) for port in world.ports))
+        self.world = world = replace(world, ports=tuple(whose(world, port, claims) for port in world.ports))
         self.claims = {claim.project_id: claim for claim in claims}
         self.addresses = [IPv4Address(each) for each in addresses]
         self.asked: dict[tuple[str, str, IPv4Address, int, int], bool] = {}

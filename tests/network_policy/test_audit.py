@@ -12,9 +12,9 @@ from network_policy.domain.audit.matrix import OUTSIDE
 from network_policy.domain.audit.report import Report, audit
 from network_policy.domain.audit.services import ADMIN, admin_services, kinds_in_words
 from network_policy.domain.audit.subject import Expected, Subject
+from network_policy.domain.carried import as_carried
 from network_policy.domain.intervals import EMPTY, Intervals, normalise, union
 from network_policy.domain.rule import ETHERTYPES, read_rule
-from network_policy.domain.trunks import as_carried
 from network_policy.domain.world import Group, GroupRule, Network, Port, World
 from tests.network_policy.worlds import worlds
 
@@ -114,7 +114,7 @@ def test_the_matrix_holds_what_every_pair_of_ports_holds(world: World) -> None:
         known = cells.get(ends, (EMPTY, EMPTY))
         cells[ends] = (union(known[0], cell.ipv4), union(known[1], cell.ipv6))
     near, ask = subject.topology, subject.reachability
-    ports = [port for port in as_carried(world).ports if not near.is_infrastructure(port)]
+    ports = [port for port in as_carried(world, {}).ports if not near.is_infrastructure(port)]
     wanted: Wanted = {}
     for ethertype in ETHERTYPES:
         for source in ports:

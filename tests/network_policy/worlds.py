@@ -49,6 +49,8 @@ port_changes = st.fixed_dictionaries(
         "group_ids": st.lists(st.sampled_from((*GROUPS, "unseen")), max_size=2, unique=True).map(lambda ids: tuple(sorted(ids))),
         "address_pairs": st.sampled_from([(AddressPair("10.42.0.200/32"),), (AddressPair("0.0.0.0/0"),)]),
         "network_id": st.sampled_from(["p1-net", "p2-net", "ext"]),
+        "device_id": st.sampled_from(["vm-openhpc-login-0", "vm-genome-compute-0", "vm-of-nobody"]),
+        "is_bound": st.just(False),
     },
 )  # fmt: skip
 

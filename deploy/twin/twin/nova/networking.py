@@ -86,6 +86,8 @@ def plug(nova: "Nova", server: Row, wanted: Wanted) -> Row:
         found = neutron.ports.table.get(wanted.port_id)
         if found is None:
             raise ApiError(400, f"Port id {wanted.port_id} could not be found.")
+        if found["project_id"] != server["project_id"]:
+            raise ApiError(400, f"Port {wanted.port_id} not usable for instance {server['id']}.")
         if found["device_id"] and found["device_id"] != server["id"]:
             raise ApiError(409, f"Port {wanted.port_id} is still in use.")
         port = found

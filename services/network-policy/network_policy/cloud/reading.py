@@ -89,6 +89,7 @@ def port(body: Body) -> Port:
         dhcp_options=tuple(
             sorted(f"{each.get('opt_name')}={each.get('opt_value')}" for each in body.get("extra_dhcp_opts") or ())
         ),
+        is_bound=bool(body.get("binding:host_id", True)),
     )
 
 

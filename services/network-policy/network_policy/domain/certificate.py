@@ -51,4 +51,4 @@ def claim_row(claim: Claim) -> list[object]:
         for role, rules in sorted(claim.policy.roles.items())
     }
     groups, ports = dict(sorted(claim.group_ids.items())), dict(sorted(claim.port_roles.items()))
-    return [claim.workspace, claim.project_id, rules, groups, ports]
+    return [claim.workspace, claim.project_id, rules, groups, ports, sorted(claim.server_ids)]

@@ -29,6 +29,8 @@ class Claim:
     """By role."""
     port_roles: Mapping[str, str]
     """By port id: recorded when the nodes became active, or told by the port's name."""
+    server_ids: frozenset[str] = frozenset()
+    """The nodes' servers, as recorded."""
 
 
 def own_addresses(port: Port, ethertype: Ethertype) -> Intervals:

@@ -165,20 +165,23 @@ class Examiner:
                     protocol=show_kind(kind),
                     port=port_of(kind),
                     rule_ids=tuple(dict.fromkeys((sent.source_id, heard.source_id))),
-                    why=f"{describe(kind)} may pass {whose}{self._how(sender, receiver)}, and no flow declares it",
+                    why=f"{describe(kind)} may pass {whose}{self._how(source, sender, target, receiver)}, and no flow "
+                    "declares it",
                 )
         return None
 
-    def _how(self, sender: Port, receiver: Port) -> str:
-        """What few would look for: a wire without a router, a server with a leg on another network."""
+    def _how(self, source: Party, sender: Port, target: Party, receiver: Port) -> str:
+        """What few would look for: a wire without a router, a server with a leg on another network or of another project."""
         near = self.topology
         is_by_wire = sender.network_id != receiver.network_id and near.share_wire(
             sender.network_id, receiver.network_id
         )
         said = ", by the wire that both networks lie on" if is_by_wire else ""
-        for port in (sender, receiver):
+        for party, port in ((source, sender), (target, receiver)):
             if port.id in near.parents:
                 said += f", port {port.id} being a subport of {near.parents[port.id]}"
+            elif party.claim and party.role is None and port.device_id in party.claim.server_ids:
+                said += f", port {port.id} being plugged into server {port.device_id}"
         return said
 
     def _declared(self, party: Party, direction: str, ethertype: Ethertype) -> Iterable[Box]:

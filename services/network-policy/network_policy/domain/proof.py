@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.network_policy import Counterexample
+from network_policy.domain.carried import as_carried, projects_of_servers
 from network_policy.domain.certificate import (
     ASSUMED_NEARBY,
     ASSUMED_OF_DHCP_OPTIONS,
@@ -22,7 +23,6 @@ from network_policy.domain.filters import Claim, Filters
 from network_policy.domain.pairs import Examiner, Found, Party, parties_of
 from network_policy.domain.rule import ETHERTYPES
 from network_policy.domain.topology import Topology
-from network_policy.domain.trunks import as_carried
 from network_policy.domain.world import Group, Port, World
 
 
@@ -79,7 +79,7 @@ class Prover:
     def __init__(self, world: World, claims: Sequence[Claim]) -> None:
         self.world = world
         self.claims = {claim.project_id: claim for claim in claims}
-        carried = as_carried(world)
+        carried = as_carried(world, projects_of_servers(claims))
         self.filters = Filters(carried)
         self.topology = Topology(carried)
         self.parties: tuple[Party, ...] = tuple(parties_of(carried.ports, self.claims, self.filters, self.topology))

@@ -97,7 +97,7 @@ def see(
         drift=(*group_drift(policy, actual, known_rules), *(drift for drift, _ in on_ports)),
         repairs=tuple(repair for _, repair in on_ports if repair is not None),
         steps=plan(policy, actual, addresses),
-        claim=Claim(policy.workspace, project_id, policy, actual.group_ids, roles),
+        claim=Claim(policy.workspace, project_id, policy, actual.group_ids, roles, nodes.server_ids),
         confined=nodes.confined,
         addresses=addresses,
     )

@@ -60,6 +60,8 @@ class Port:
     revision: int = 0
     dhcp_options: tuple[str, ...] = ()
     """What its DHCP answers say that the network's do not, as `name=value`: they may name any router or boot server."""
+    is_bound: bool = True
+    """Whether a host is told to plug it in (`binding:host_id`); True where that can't be seen."""
 
     @property
     def is_trusted(self) -> bool:

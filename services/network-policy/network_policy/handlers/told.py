@@ -45,4 +45,5 @@ def port_of(told: ToldPort) -> Port | None:
         ),
         vnic_type=told.vnic_type or "normal",
         revision=told.revision_number,
+        is_bound=told.host_id != "",
     )

@@ -6,12 +6,12 @@ from functools import cached_property
 
 from network_policy.domain.audit.inventory import Inventory, Part
 from network_policy.domain.audit.matrix import Matrix, MatrixMaker, is_public_port, public_networks
+from network_policy.domain.carried import as_carried
 from network_policy.domain.hygiene.inspection import GroupHygiene, Inspection, opened_to_world
 from network_policy.domain.intervals import EMPTY, Intervals, normalise, subtract, union
 from network_policy.domain.reachability import Reachability
 from network_policy.domain.rule import ETHERTYPES, Ethertype
 from network_policy.domain.topology import Topology
-from network_policy.domain.trunks import as_carried
 from network_policy.domain.world import Group, Network, Port, Subnet
 
 
@@ -58,7 +58,8 @@ class Subject:
 
     @cached_property
     def matrix(self) -> Matrix:
-        world = as_carried(self.inventory.world)
+        servers = {each.id: each.project_id for each in self.inventory.servers}
+        world = as_carried(self.inventory.world, servers)
         ports = [port for port in world.ports if not self.topology.is_infrastructure(port)]
         return MatrixMaker(world, ports, self.reachability).matrix()
 

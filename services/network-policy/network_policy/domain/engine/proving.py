@@ -86,8 +86,9 @@ class Engine(State):
             self._put_rule(resource)
         elif isinstance(resource, Port):
             self._digest.put("port", resource.id, resource)
-            self._put_port(resource.id, self._as_carried(resource))
-            self._follow_parent(resource.id, resource.project_id)
+            carried = self._as_carried(resource)
+            self._put_port(resource.id, carried)
+            self._follow_parent(resource.id, carried.project_id)
         elif isinstance(resource, Group):
             self._digest.put("group", resource.id, resource)
             self._put_group(resource.id, resource)
@@ -125,7 +126,12 @@ class Engine(State):
         known = self._spaces.get(claim.workspace)
         self._claims[claim.workspace] = claim
         self._say_claim(claim)
-        if known is None or known.claim.project_id != claim.project_id or self._turns_trusted(known, claim):
+        if (
+            known is None
+            or known.claim.project_id != claim.project_id
+            or self._turns_trusted(known, claim)
+            or self._carries_others(known.claim, claim)
+        ):
             self._build(self.world())
         else:
             self._look_over(self._settle_in(claim, known))
@@ -265,7 +271,7 @@ class Engine(State):
         """A trunk's parent that came, went or is another's takes its subports with it."""
         trunk = self._parents.get(port_id)
         if trunk is not None and any(
-            self._servers_projects[each] != (project_id or trunk.project_id) for each in trunk.subport_ids
+            self._subports[each] != (project_id or trunk.project_id) for each in trunk.subport_ids
         ):
             self._build(self.world())
 

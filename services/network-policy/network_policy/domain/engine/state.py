@@ -6,12 +6,12 @@ from itertools import repeat
 from operator import attrgetter
 from typing import Any
 
+from network_policy.domain.carried import as_carried, port_of_server, projects_of_servers, projects_of_subports
 from network_policy.domain.engine.judging import Judging
 from network_policy.domain.engine.space import Space
 from network_policy.domain.engine.surroundings import Surroundings
 from network_policy.domain.filters import Claim
 from network_policy.domain.rule import ETHERTYPES, addresses_of
-from network_policy.domain.trunks import as_carried, port_of_server, servers_projects
 from network_policy.domain.world import FloatingIp, Network, Port, Router, Sharing, Subnet, Trunk, World
 
 STILL: dict[type, tuple[str, str]] = {
@@ -50,13 +50,13 @@ class State:
     def _build(self, world: World) -> None:
         """All indices anew, as when networks, routers, floating IPs or claims changed."""
         self._still = {name: {each.id: each for each in getattr(world, name)} for _, name in STILL.values()}
+        self._servers = projects_of_servers(self._claims.values())
         ports = {port.id: port for port in world.ports} if world.trunks else {}
-        self._servers_projects = servers_projects(world.trunks, ports)
-        """Of each subport."""
+        self._subports = projects_of_subports(world.trunks, ports, self._servers)
         self._parents = {trunk.port_id: trunk for trunk in world.trunks}
-        self._told = {each: ports[each] for each in self._servers_projects if each in ports}
-        """Subports as Neutron tells them: what is kept beside is in the project of their server."""
-        world = as_carried(world)
+        told, world = world.ports, as_carried(world, self._servers)
+        self._told = {each.id: each for each, kept in zip(told, world.ports, strict=True) if each is not kept}
+        """Ports of another project than their server's, as Neutron tells them: what is kept beside is in the server's."""
         self._near = Surroundings(world)
         self._rules: dict[str, str] | None = None
         self._spaces: dict[str, Space] = {}
@@ -85,10 +85,23 @@ class State:
 
     def _as_carried(self, port: Port) -> Port:
         """The port as it is judged."""
-        if port.id not in self._servers_projects:
-            return port
-        self._told[port.id] = port
-        return port_of_server(port, self._servers_projects)
+        kept = port_of_server(port, self._subports, self._servers)
+        if kept is not port:
+            self._told[port.id] = port
+        else:
+            self._told.pop(port.id, None)
+        return kept
+
+    def _carries_others(self, known: Claim, claim: Claim) -> bool:
+        """Whether another project's port is plugged into a server that is recorded by one and not by the other."""
+        changed = known.server_ids ^ claim.server_ids
+        if not changed:
+            return False
+        self._servers = projects_of_servers(self._claims.values())
+        told = (
+            self._told.get(each.id, each) for each in self._near.filters.ports.values() if each.device_id in changed
+        )
+        return any(each.project_id != claim.project_id for each in told)
 
     def _settle_in(self, claim: Claim, known: Space | None) -> Space:
         """A space for the claim, in the place of the one that is known."""

@@ -6,6 +6,7 @@ from typing import Literal
 from contracts.network_policy import Counterexample, PolicyTestResult
 from contracts.policy_tests import PolicyTest
 from contracts.site import Site
+from network_policy.domain.carried import as_carried, projects_of_servers
 from network_policy.domain.filters import Box, Claim
 from network_policy.domain.intervals import EMPTY, Intervals, intersect
 from network_policy.domain.packet import describe, example_address, example_kind, port_of, show_kind
@@ -17,7 +18,6 @@ from network_policy.domain.policy_tests.wanted import address_of, traffic_of
 from network_policy.domain.reachability import Reachability
 from network_policy.domain.rule import ALL_TRAFFIC, ETHERTYPES, Ethertype
 from network_policy.domain.topology import Topology
-from network_policy.domain.trunks import as_carried
 from network_policy.domain.world import World
 
 
@@ -27,7 +27,7 @@ class PolicyTester:
     def __init__(
         self, world: World, claims: Sequence[Claim], site: Site, reachability: Reachability | None = None
     ) -> None:
-        self.world = world = as_carried(world)
+        self.world = world = as_carried(world, projects_of_servers(claims))
         self._reachability = reachability or Reachability(world)
         self._topology = Topology(world)
         self._places = Places(world, {claim.workspace: claim for claim in claims}, site, self._topology)
