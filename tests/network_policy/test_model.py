@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from network_policy.cloud import networks_of
 from network_policy.domain.certificate import ASSUMED_NEARBY
 from network_policy.domain.engine import Engine
-from network_policy.domain.observed import Nearby
+from network_policy.domain.observed import Nearby, Observed
 from network_policy.domain.proof import Prover
 from network_policy.domain.rule import RemoteKind
 from network_policy.domain.topology import ROUTER_INTERFACES
@@ -142,6 +142,34 @@ async def test_what_was_repaired_is_judged_as_it_was_and_leaves_no_trace() -> No
     again = await model.prove(nearby(CALM), ONE.claim, AT)
     assert again.verdict == proven.verdict
     assert again.former is None
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(worlds(), worlds())
+def test_whatever_was_repaired_every_verdict_is_afterwards_as_if_it_had_never_been(now: World, before: World) -> None:
+    former: list[GroupRule | Port] = [each for each in before.ports if each not in now.ports]
+    former += [each for group in before.groups for each in group.rules if all(group.id != one.id for one in now.groups)]
+    former += [
+        each
+        for group in before.groups
+        for one in now.groups
+        if one.id == group.id
+        for each in group.rules
+        if all(each.id != rule.id for rule in one.rules)
+    ]
+
+    async def run() -> None:
+        whole = replace(now, whole=True)
+        model, calm = Model(), Engine(whole, CLAIMS)
+        await model.listed(whole, CLAIMS, AT)
+        for claim in CLAIMS:
+            was = (await model.verdict(claim.workspace, former)).former
+            other, changed = Observed(whole, CLAIMS).put_back(Engine(whole, CLAIMS), former)
+            assert was == (other.verdict(claim.workspace) if changed else None)
+            for each in CLAIMS:
+                assert (await model.verdict(each.workspace)).verdict == calm.verdict(each.workspace)
+
+    asyncio.run(run())
 
 
 async def test_what_a_notification_tells_of_somebody_else_is_known_and_an_old_one_changes_nothing() -> None:

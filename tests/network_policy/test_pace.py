@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from network_policy.handlers.pace import (
     GATHER_SECONDS,
     LATEST_SECONDS,
+    LIVELY_SECONDS,
     LOOKS_PER_SECOND,
     QUIET_SECONDS,
     SOON_SECONDS,
@@ -72,3 +73,11 @@ def test_more_to_look_at_waits_for_no_slot() -> None:
     assert pace.seconds_left("w", NOW) == 0.0
     pace.begin("w")
     assert pace.reserve("w", NOW) == SOON_SECONDS
+
+
+def test_repairs_are_reckoned_with_for_a_while_after_each() -> None:
+    pace = Pace()
+    assert not pace.is_lively(NOW)
+    pace.reserve("w", NOW)
+    assert pace.is_lively(after(LIVELY_SECONDS / 2))
+    assert not pace.is_lively(after(LIVELY_SECONDS))

@@ -10,8 +10,11 @@ EMPTY: Intervals = ()
 
 def normalise(pieces: Iterable[Interval]) -> Intervals:
     """The set that the pieces make together; an upside-down piece is empty."""
+    kept = [piece for piece in pieces if piece[0] <= piece[1]]
+    if len(kept) < 2:
+        return tuple(kept)
     merged: list[Interval] = []
-    for low, high in sorted(piece for piece in pieces if piece[0] <= piece[1]):
+    for low, high in sorted(kept):
         if merged and low <= merged[-1][1] + 1:
             if high > merged[-1][1]:
                 merged[-1] = (merged[-1][0], high)

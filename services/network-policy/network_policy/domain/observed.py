@@ -3,7 +3,7 @@
 A listing may be of the whole cloud or of one workspace's surroundings. What it would have contained and does not, is gone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -31,9 +31,13 @@ class Nearby:
 
 
 class Observed:
-    """Begins with a whole world. Each change gives back the engine to go on with, which may be another."""
+    """Begins with a whole world. Each change gives back the engine to go on with, which may be another.
 
-    def __init__(self, world: World, claims: Sequence[Claim]) -> None:
+    `give_way` is what such an engine calls often while it judges.
+    """
+
+    def __init__(self, world: World, claims: Sequence[Claim], give_way: Callable[[], None] = lambda: None) -> None:
+        self._give_way = give_way
         self._values: dict[str, dict[str, Any]] = {
             name: {each.id: each for each in getattr(world, name)} for name in _KINDS
         }
@@ -135,7 +139,7 @@ class Observed:
             else:
                 self._values[name][id_] = each
         if built > 1:
-            return Engine(self.world(), list(self.claims.values()))
+            return Engine(self.world(), list(self.claims.values()), self._give_way)
         for (name, id_), each in changes.items():
             if each is None:
                 engine.drop(_KINDS[name], id_)

@@ -4,7 +4,7 @@ A packet is (source address, destination address, kind); the sender's side looks
 the source, so the two sides multiply, and each is a set of boxes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,7 +13,6 @@ from network_policy.domain.confinement import told_role
 from network_policy.domain.delivery import Delivery, within
 from network_policy.domain.filters import (
     Box,
-    Claim,
     Filters,
     beyond,
     declared_traffic,
@@ -22,6 +21,7 @@ from network_policy.domain.filters import (
 )
 from network_policy.domain.intervals import Intervals, contains, intersect, meets, normalise, union
 from network_policy.domain.packet import describe, example_address, example_kind, port_of, show_kind
+from network_policy.domain.parties import Ends, Party
 from network_policy.domain.rule import ALL_TRAFFIC, WHOLE, Ethertype, addresses_of
 from network_policy.domain.topology import Topology, never_routed
 from network_policy.domain.world import Port
@@ -31,45 +31,12 @@ Found = dict[tuple[str, ...], Counterexample]
 
 
 @dataclass(frozen=True)
-class Party:
-    """Ports that are alike to the proof: same owner, role, filters and segment. `claim` is None for strangers."""
+class _Undeclared:
+    """What is left of both sides once the declared is out of one of them, and the kinds of packet that both let by."""
 
-    claim: Claim | None
-    role: str | None
-    ports: tuple[Port, ...]
-    filtered: bool
-
-    @property
-    def first(self) -> Port:
-        return self.ports[0]
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether its packets carry its own addresses only."""
-        return self.filtered and not any(port.address_pairs for port in self.ports)
-
-
-def parties_of(
-    ports: Iterable[Port], claims: Mapping[str, Claim], filters: Filters, topology: Topology
-) -> Iterator[Party]:
-    """The ports that act (Neutron's own are left out), those alike together; `claims` by project."""
-    alike: dict[tuple[object, ...], list[tuple[str | None, Port]]] = {}
-    for port in ports:
-        claim = claims.get(port.project_id)
-        role = claim.port_roles.get(port.id) if claim else None
-        if role is not None or not topology.is_infrastructure(port):
-            key = (
-                claim.workspace if claim else None,
-                role,
-                frozenset(port.group_ids),
-                filters.is_filtered(port),
-                port.network_id,
-                bool(port.address_pairs),
-            )
-            alike.setdefault(key, []).append((role, port))
-    for members in alike.values():
-        role, first = members[0]
-        yield Party(claims.get(first.project_id), role, tuple(port for _, port in members), filters.is_filtered(first))
+    outs: Sequence[Box]
+    ins: Sequence[Box]
+    kinds: Intervals
 
 
 class Examiner:
@@ -96,21 +63,40 @@ class Examiner:
                 if packet is not None:
                     found[way] = packet
 
+    def passes(self, source: Party, target: Party, ethertype: Ethertype) -> bool:
+        """Whether `between` would find anything."""
+        return self._may_pass(source, target, ethertype) and any(
+            self._undeclared(source, sender, target, receiver, ethertype) is not None
+            for sender in source.ports
+            for receiver in target.ports
+            if sender.id != receiver.id
+        )
+
+    def _ends(self, party: Party, ethertype: Ethertype) -> Ends:
+        found = party.ends.get(ethertype)
+        if found is None:
+            found = party.ends[ethertype] = Ends(
+                self.filters.actual(party.first, "egress", ethertype),
+                self.filters.actual(party.first, "ingress", ethertype),
+                union(*(own_addresses(port, ethertype) for port in party.ports)),
+                union(*(self.topology.floating(port, ethertype) for port in party.ports)),
+                union(*(self.delivery.sources(port, ethertype) for port in party.ports)),
+            )
+        return found
+
     def _may_pass(self, source: Party, target: Party, ethertype: Ethertype) -> bool:
         """A cheap look at all ports of both at once; True may still turn out to be nothing, False is certain."""
         near = self.topology
-        out = self.filters.actual(source.first, "egress", ethertype)
-        into = self.filters.actual(target.first, "ingress", ethertype)
+        sending, hearing = self._ends(source, ethertype), self._ends(target, ethertype)
+        out, into = sending.out, hearing.into
         # Beside the ports' own addresses: those that stand for them elsewhere, and those that all on a network hear.
-        elsewhere = union(*(near.floating(port, ethertype) for port in target.ports))
+        elsewhere = hearing.floating
         if near.share_wire(source.first.network_id, target.first.network_id):
             elsewhere = union(elsewhere, near.heard_by_all(target.first.network_id, ethertype))
-        destinations = union(elsewhere, *(own_addresses(port, ethertype) for port in target.ports))
-        sent = traffic_between(out, destinations)
+        sent = traffic_between(out, union(hearing.own, elsewhere) if elsewhere else hearing.own)
         if not sent:
             return False
-        sources = union(*(self.delivery.sources(port, ethertype) for port in source.ports))
-        passing = intersect(sent, traffic_between(into, sources))
+        passing = intersect(sent, traffic_between(into, sending.sources))
         if not passing:
             return False
         if source.claim is None or source.claim is not target.claim or not (source.role and target.role):
@@ -127,6 +113,29 @@ class Examiner:
         self, source: Party, sender: Port, target: Party, receiver: Port, ethertype: Ethertype
     ) -> Counterexample | None:
         """An undeclared packet from one port to the other, if there is any."""
+        found = self._undeclared(source, sender, target, receiver, ethertype)
+        if found is None:
+            return None
+        kind = example_kind(found.kinds)
+        sent, heard = _with(found.outs, kind), _with(found.ins, kind)
+        how = self._how(source, sender, target, receiver)
+        return Counterexample(
+            source=_title(source, sender),
+            source_of=_whose(source),
+            source_address=example_address(heard.addresses, ethertype),
+            destination=_title(target, receiver),
+            destination_of=_whose(target),
+            destination_address=example_address(sent.addresses, ethertype),
+            protocol=show_kind(kind),
+            port=port_of(kind),
+            rule_ids=tuple(dict.fromkeys((sent.source_id, heard.source_id))),
+            why=f"{describe(kind)} may pass {_relation(source, target)}{how}, and no flow declares it",
+        )
+
+    def _undeclared(
+        self, source: Party, sender: Port, target: Party, receiver: Port, ethertype: Ethertype
+    ) -> _Undeclared | None:
+        """What may pass from one port to the other and is not declared, if anything."""
         destinations = self.delivery.reached(sender, receiver, ethertype)
         if not destinations:
             return None
@@ -152,22 +161,7 @@ class Examiner:
         for outs, ins in ((beyond(out, declared_out), into), (out, beyond(into, declared_in))):
             kinds = intersect(normalise(box.traffic for box in outs), normalise(box.traffic for box in ins))
             if kinds:
-                kind = example_kind(kinds)
-                sent, heard = _with(outs, kind), _with(ins, kind)
-                whose = _relation(source, target)
-                return Counterexample(
-                    source=_title(source, sender),
-                    source_of=_whose(source),
-                    source_address=example_address(heard.addresses, ethertype),
-                    destination=_title(target, receiver),
-                    destination_of=_whose(target),
-                    destination_address=example_address(sent.addresses, ethertype),
-                    protocol=show_kind(kind),
-                    port=port_of(kind),
-                    rule_ids=tuple(dict.fromkeys((sent.source_id, heard.source_id))),
-                    why=f"{describe(kind)} may pass {whose}{self._how(source, sender, target, receiver)}, and no flow "
-                    "declares it",
-                )
+                return _Undeclared(outs, ins, kinds)
         return None
 
     def _how(self, source: Party, sender: Port, target: Party, receiver: Port) -> str:

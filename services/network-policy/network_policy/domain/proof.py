@@ -20,7 +20,8 @@ from network_policy.domain.certificate import (
     digest_of,
 )
 from network_policy.domain.filters import Claim, Filters
-from network_policy.domain.pairs import Examiner, Found, Party, parties_of
+from network_policy.domain.pairs import Examiner, Found
+from network_policy.domain.parties import Party, parties_of
 from network_policy.domain.rule import ETHERTYPES
 from network_policy.domain.topology import Topology
 from network_policy.domain.world import Group, Port, World

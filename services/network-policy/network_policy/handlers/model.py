@@ -52,9 +52,10 @@ class _Kept:
 
 
 class Model:
-    """One process's; used by one at a time, in a thread."""
+    """One process's; used by one at a time, in a thread that calls `give_way` often."""
 
-    def __init__(self) -> None:
+    def __init__(self, give_way: Callable[[], None] = lambda: None) -> None:
+        self._give_way = give_way
         self.listing = asyncio.Lock()
         """To be held while the cloud is listed because the model is not current: one listing serves all who wait."""
         self._turn = asyncio.Lock()
@@ -75,7 +76,7 @@ class Model:
 
     async def scanned(self, world: World, claims: Sequence[Claim], at: datetime) -> dict[str, Verdict]:
         """The verdicts on a full scan that began then."""
-        fresh = await asyncio.to_thread(_built, world, claims)
+        fresh = await asyncio.to_thread(self._built, world, claims)
 
         def compare_and_judge(kept: _Kept | None) -> dict[str, Verdict]:
             why = "first" if kept is None else _agreement(kept, fresh, world, claims)
@@ -95,7 +96,7 @@ class Model:
         def take(kept: _Kept | None) -> _Kept:
             if kept is None:
                 metrics.MODELS_BUILT.labels("first").inc()
-                return _built(world, claims)
+                return self._built(world, claims)
             return _Kept(kept.observed, kept.observed.take(kept.engine, world, claims))
 
         async with self._turn:
@@ -147,18 +148,19 @@ class Model:
         await asyncio.to_thread(catch_up)
         self._kept, self._listed_at = kept, at
 
+    def _built(self, world: World, claims: Sequence[Claim]) -> _Kept:
+        return _Kept(Observed(world, claims, self._give_way), Engine(world, claims, self._give_way))
+
     def _judged(self, kept: _Kept, workspace: str, former: Iterable[GroupRule | Port]) -> Proven:
         verdict = kept.engine.verdict(workspace)
         violated = frozenset(name for name in kept.observed.claims if not kept.engine.holds(name))
         others, self._violated = violated - self._violated - {workspace}, violated
+        marks = kept.engine.marks()
         kept.engine, before = kept.observed.put_back(kept.engine, former)
-        was = kept.engine.verdict(workspace) if before else None
+        was = kept.engine.supposed(workspace) if before else None
         kept.engine = kept.observed.undo(kept.engine, before)
+        kept.engine.take_back(marks)
         return Proven(verdict, was, others)
-
-
-def _built(world: World, claims: Sequence[Claim]) -> _Kept:
-    return _Kept(Observed(world, claims), Engine(world, claims))
 
 
 def _agreement(kept: _Kept, fresh: _Kept, world: World, claims: Sequence[Claim]) -> str:

@@ -13,7 +13,9 @@ QUIET_SECONDS = 1.5
 """After the last of several repairs."""
 GATHER_SECONDS = 10.0
 """No longer than this does a look wait for the repairs to end."""
-LOOKS_PER_SECOND = 2.0
+LOOKS_PER_SECOND = 1.0
+LIVELY_SECONDS = 1.0
+"""So long after the last repair the next one is reckoned with."""
 LATEST_SECONDS = 20.0
 """After its first repair a workspace is looked at; with what that takes, a difference is found well within 60 s (I10)."""
 
@@ -39,6 +41,10 @@ class Pace:
         self._latest = now
         self._slots.setdefault(key, _Slot(now))
         return self.seconds_left(key, now)
+
+    def is_lively(self, now: datetime) -> bool:
+        """Whether repairs are being made: who calculates for long gives way to them."""
+        return (now - self._latest).total_seconds() < LIVELY_SECONDS
 
     def hurry(self, key: str) -> None:
         """There is more to be looked at than what was repaired: no slot is waited for."""

@@ -1,12 +1,13 @@
 """What the screens leave over, looked at closely: a workspace by itself, and with the ports of others."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from network_policy.domain.engine.space import Space
 from network_policy.domain.engine.surroundings import Surroundings
 from network_policy.domain.filters import Claim, beyond
 from network_policy.domain.intervals import Intervals, subtract, union
-from network_policy.domain.pairs import Examiner, Found, Party, parties_of
+from network_policy.domain.pairs import Examiner, Found
+from network_policy.domain.parties import Party, parties_of
 from network_policy.domain.rule import ETHERTYPES, Ethertype
 from network_policy.domain.topology import never_routed
 from network_policy.domain.world import Port
@@ -16,11 +17,12 @@ _NARROWED_FROM = 64
 
 
 class Judging:
-    """Judges over one set of surroundings; `spaces` by project."""
+    """Judges over one set of surroundings; `spaces` by project. `give_way` is called between one pair and the next."""
 
-    def __init__(self, near: Surroundings, spaces: Mapping[str, Space]) -> None:
+    def __init__(self, near: Surroundings, spaces: Mapping[str, Space], give_way: Callable[[], None]) -> None:
         self._near = near
         self._spaces = spaces
+        self._give_way = give_way
         self._examiner = Examiner(near.filters, near.topology)
         self._insides: dict[tuple[str, Ethertype], Intervals] = {}
         """By network: the addresses that no packet from or to outside carries. As lasting as the topology."""
@@ -75,13 +77,12 @@ class Judging:
         return frozenset(partners), meets_strangers
 
     def _pass(self, one: Party, other: Party) -> bool:
-        found = Found()
-        for kind in ETHERTYPES:
-            self._examiner.between(found, one, other, kind)
-            self._examiner.between(found, other, one, kind)
-            if found:
-                return True
-        return False
+        self._give_way()
+        return any(
+            self._examiner.passes(source, target, kind)
+            for kind in ETHERTYPES
+            for source, target in ((one, other), (other, one))
+        )
 
     def alone(self, space: Space) -> bool:
         """Whether anything undeclared can pass inside the workspace, or between it and outside."""
@@ -96,6 +97,7 @@ class Judging:
                 self._examiner.outside(found, one, kind)
             for one in parties:
                 for other in parties:
+                    self._give_way()
                     if found:
                         return True
                     if one is not other or len(one.ports) > 1:
@@ -145,6 +147,7 @@ class Judging:
                 self._examiner.outside(found, one, kind)
             for one in ours:
                 for other in (*ours, *theirs):
+                    self._give_way()
                     for source, target in ((one, other), (other, one)):
                         if source is not target or len(source.ports) > 1:
                             self._examiner.between(found, source, target, kind)

@@ -1,6 +1,6 @@
 """The engine: what is asked of it, what it is told, and what each change touches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 
 from network_policy.domain.certificate import claim_row
@@ -37,10 +37,13 @@ _TOLD_OF = attrgetter("id", "rule.packets", "rule.far_end")
 
 
 class Engine(State):
-    """Verdicts over a world that is kept up to date; see the package for its use."""
+    """Verdicts over a world that is kept up to date; see the package for its use.
 
-    def __init__(self, world: World, claims: Sequence[Claim]) -> None:
-        super().__init__(world, claims)
+    `give_way` is called often while it judges, in the caller's thread.
+    """
+
+    def __init__(self, world: World, claims: Sequence[Claim], give_way: Callable[[], None] = lambda: None) -> None:
+        super().__init__(world, claims, give_way)
         self._digest = Digest()
         for name, kind in _KINDS.items():
             for each in getattr(world, name):
@@ -66,8 +69,15 @@ class Engine(State):
     def verdict(self, workspace: str) -> Verdict:
         """The verdict with counterexamples and digest. Raises KeyError without a claim."""
         self._settle()
+        return self._verdict(workspace, is_known_to_hold=self._spaces[workspace].holds)
+
+    def supposed(self, workspace: str) -> Verdict:
+        """As `verdict`, of what stands only until `take_back`: nothing is judged for any other workspace."""
+        return self._verdict(workspace, is_known_to_hold=False)
+
+    def _verdict(self, workspace: str, *, is_known_to_hold: bool) -> Verdict:
         space = self._spaces[workspace]
-        found = () if space.holds else tuple(self._judging.counterexamples(space).values())
+        found = () if is_known_to_hold else tuple(self._judging.counterexamples(space).values())
         groups = self._near.filters.groups
         parents = self._near.topology.parents
         assumed = assumptions_of(self._judging.own_ports(space), groups, parents, is_whole=self._whole)

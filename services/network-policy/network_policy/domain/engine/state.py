@@ -1,7 +1,7 @@
 """What the engine keeps: surroundings, workspaces, and which of them are to be judged anew."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import repeat
 from operator import attrgetter
 from typing import Any
@@ -26,10 +26,20 @@ STILL: dict[type, tuple[str, str]] = {
 _ID_OF = attrgetter("id")
 
 
+@dataclass(frozen=True)
+class Marks:
+    """What was to be judged anew at some moment, over these surroundings."""
+
+    near: Surroundings
+    dirty: dict[str, set[str] | None]
+    changed: set[str]
+
+
 class State:
     """Everything as it stands; whoever changes it marks the workspaces that the change bears on."""
 
-    def __init__(self, world: World, claims: Sequence[Claim]) -> None:
+    def __init__(self, world: World, claims: Sequence[Claim], give_way: Callable[[], None]) -> None:
+        self._give_way = give_way
         self._claims = {claim.workspace: claim for claim in claims}
         self._changed: set[str] = set()
         self._whole = world.whole
@@ -65,7 +75,7 @@ class State:
         """Of each group: the workspaces with a port in it."""
         for claim in tuple(self._claims.values()):
             self._settle_in(claim, None)
-        self._judging = Judging(self._near, self._projects)
+        self._judging = Judging(self._near, self._projects, self._give_way)
         for port in world.ports:
             self._enter(port)
         self._dirty: dict[str, set[str] | None] = {}
@@ -74,6 +84,16 @@ class State:
         for space in self._spaces.values():
             self._look_over(space)
         self._changed.update(self._spaces)
+
+    def marks(self) -> Marks:
+        """What is to be judged anew, for `take_back`."""
+        dirty = {name: None if port_ids is None else set(port_ids) for name, port_ids in self._dirty.items()}
+        return Marks(self._near, dirty, set(self._changed))
+
+    def take_back(self, marks: Marks) -> None:
+        """Everything is again as when the marks were made, and was not judged meanwhile."""
+        if self._near is marks.near:  # else all was built anew, and nothing of it is judged yet
+            self._dirty, self._changed = marks.dirty, marks.changed
 
     def _groups_of_rules(self) -> dict[str, str]:
         """By rule. Made when a rule is first told of by itself, and kept up to date from then on."""
