@@ -80,7 +80,9 @@ async def test_a_commands_queue_that_is_full_refuses_publicly(
             body = envelope.model_dump_json(exclude_none=True).encode()
             signature = site.keys.signer("ana").sign(body)
             try:
-                await site.publish("tresor.commands", provisioner.CreateWorkspace.type, body, signature, "operator")
+                await site.publish(
+                    "tresor.commands", provisioner.CreateWorkspace.type, body, signature, "operator", offers=1
+                )
                 taken.append(envelope.id)
             except aio_pika.exceptions.DeliveryError:
                 refused.append(envelope.id)

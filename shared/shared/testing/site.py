@@ -36,8 +36,8 @@ from shared.testing.keys import Keys
 from shared.testing.tap import PATIENCE_SECONDS, Tap
 from shared.topology import declare
 
-UNTAKEN_TIMES = 25
-UNTAKEN_PAUSE_SECONDS = 0.2
+OFFERS = 25
+OFFER_PAUSE_SECONDS = 0.2
 
 
 class Site:
@@ -179,19 +179,29 @@ class Site:
         return CommandEnvelope(**{**made, **fields})
 
     async def publish(
-        self, exchange: str, key: str, body: bytes, signature: str | None, user: str, **properties: Any
+        self,
+        exchange: str,
+        key: str,
+        body: bytes,
+        signature: str | None,
+        user: str,
+        offers: int = OFFERS,
+        **properties: Any,
     ) -> None:
-        """Publish raw bytes as that broker user; again for a while when no queue takes them, as the command line does."""
+        """Publish raw bytes as that broker user; again for a while when no queue takes them, as the command line does.
+
+        Raises DeliveryError when none did, after so many `offers`.
+        """
         headers: dict[str, Any] = {} if signature is None else {SIGNATURE_HEADER: signature}
         message = aio_pika.Message(
             body, content_type=CONTENT_TYPE, user_id=user, headers=headers,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT, **properties,
         )  # fmt: skip
-        for _ in range(UNTAKEN_TIMES):
+        for _ in range(offers - 1):
             with contextlib.suppress(DeliveryError, AMQPConnectionError):
                 await self._offer(message, exchange, key, user)
                 return
-            await asyncio.sleep(UNTAKEN_PAUSE_SECONDS)
+            await asyncio.sleep(OFFER_PAUSE_SECONDS)
         await self._offer(message, exchange, key, user)
 
     async def _offer(self, message: aio_pika.Message, exchange: str, key: str, user: str) -> None:
