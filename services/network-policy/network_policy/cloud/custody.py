@@ -39,20 +39,26 @@ class CustodyCloud:
         self._cloud = cloud
 
     async def custody(self, project_id: str) -> Custody:
-        """The project's ports, floating IPs and trunks, with subports of whatever project."""
+        """The project's ports, floating IPs and trunks, and of whatever project what else is plugged into its servers: ports
+        and subports, whoever made the trunk."""
         ports, floating, carrying = await asyncio.gather(
             self._cloud.call(lambda c: everything(c, "/ports", "ports", _port, project_id=project_id)),
             self._cloud.call(
                 lambda c: everything(c, "/floatingips", "floatingips", _floating_ip, project_id=project_id)
             ),
-            self._cloud.call(lambda c: trunks(c, _trunk, project_id=project_id)),
+            self._cloud.call(lambda c: trunks(c, _trunk)),
         )
-        known = {each.port.id for each in ports}
-        strange = {port_id for each in carrying for port_id in each.trunk.subport_ids} - known
-        more: tuple[CustodyPort, ...] = ()
-        if strange:
-            more = await self._cloud.call(lambda c: everything(c, "/ports", "ports", _port, id=strange))
-        return Custody(tuple(sorted((*ports, *more), key=lambda each: each.port.id)), floating, carrying)
+        found = {each.port.id: each for each in ports}
+        servers = {each.port.device_id for each in ports if each.port.device_id and not each.port.is_trusted}
+        plugged = await self._cloud.call(lambda c: everything(c, "/ports", "ports", _port, device_id=servers))
+        found |= {each.port.id: each for each in plugged if each.port.is_bound}
+        carrying = tuple(
+            each for each in carrying if each.trunk.port_id in found or each.trunk.project_id == project_id
+        )
+        strange = {port_id for each in carrying for port_id in each.trunk.subport_ids} - found.keys()
+        more = await self._cloud.call(lambda c: everything(c, "/ports", "ports", _port, id=strange))
+        found |= {each.port.id: each for each in more}
+        return Custody(tuple(sorted(found.values(), key=lambda each: each.port.id)), floating, carrying)
 
     async def raw_groups(self, group_ids: Iterable[str]) -> tuple[Body, ...]:
         """These groups with their rules in Neutron's own words."""

@@ -57,7 +57,8 @@ class Custody:
     trunks: tuple[CustodyTrunk, ...]
 
     def covered(self, scope: Scope, policy: Policy, nodes: Nodes, recorded: frozenset[str]) -> tuple[CustodyPort, ...]:
-        """The ports that the quarantine is about: by its scope, as recorded, and what they carry."""
+        """The ports that the quarantine is about: by its scope, as recorded, what else is plugged into their servers, and
+        what they carry."""
         mine = {
             each.port.id
             for each in self.ports
@@ -66,6 +67,12 @@ class Custody:
                 is_node_port(policy, each.port, nodes)
                 and scope.covers(each.port, declared_role_of(policy, each.port, nodes))
             )
+        }
+        servers = {each.port.device_id for each in self.ports if each.port.id in mine and not each.port.is_trusted}
+        mine |= {
+            each.port.id
+            for each in self.ports
+            if each.port.is_bound and each.port.device_id and each.port.device_id in servers
         }
         for each in self.trunks:
             if each.trunk.port_id in mine:
