@@ -54,6 +54,19 @@ async def test_address_groups_follow_the_nodes(stage: Stage, tmp_path: Path) -> 
     assert await held(stage) == {}
 
 
+async def test_address_groups_of_a_site_that_names_roles_by_groups_since_go_with_the_workspace(
+    stage: Stage, tmp_path: Path
+) -> None:
+    before = await stage.service(scan_seconds=NEVER, site_path=site_file(tmp_path, backend="agent"))
+    await stage.standing()
+    assert await held(stage)
+    await stage.site.stop(before)
+    await stage.service(scan_seconds=NEVER)
+    await stage.delete()
+    await stage.site.tap.until(PolicyWithdrawn, workspace=stage.name)
+    assert await held(stage) == {}
+
+
 async def test_a_stateless_role_has_a_stateless_group(stage: Stage) -> None:
     await stage.service(scan_seconds=NEVER)
     await stage.build()

@@ -24,9 +24,9 @@ async def withdraw(turn: Turn[Context], known: Known) -> float | None:
                 await hand.remove_group(group_id)
             except Conflict:
                 return IN_USE_SECONDS  # a port is still going, or another group's rule names it
-        if turn.context.site.far_end_kind == "address-group":
-            for group in await turn.context.cloud.address_groups(known.project_id):
-                await hand.remove_address_group(group.id)
+        # Whatever the site names roles by: it may have been another kind when these were made.
+        for each in await turn.context.cloud.address_groups(known.project_id):
+            await hand.remove_address_group(each.id)
     async with turn.transaction() as tx:
         if await is_awaited(tx, known.workspace):
             return IN_USE_SECONDS  # a group may still come of a call that outlived its caller
