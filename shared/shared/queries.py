@@ -87,6 +87,8 @@ class Queries(Generic[C]):
 
 _REMEDIES = {
     "unsigned": "sign it: set TRESOR_SIGNING_KEY_PATH or give --key",
+    "bad-signature": "the keyring has another key under this id: have yours added under an id of its own, `tresor keys add`",
+    "wrong-user": "sign as the key's own holder, with the broker's user for people: see TRESOR_HOLDER and TRESOR_AMQP_URL",
     "unknown-key": "have the public key added to the services' keyring: `tresor keys add`",
     "revoked-key": "make a new key with `tresor keys generate` and have it added",
     "wrong-role": "ask somebody whose key has the role, or have the role added to yours",

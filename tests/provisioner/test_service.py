@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from contracts.envelope import Role
 from contracts.provisioner import (
+    CHASSIS,
     CreateWorkspace,
     DeleteWorkspace,
     ListWorkspaces,
@@ -113,6 +115,22 @@ async def test_the_same_document_again_changes_nothing(
     assert (await shown(site, tenant)).summary.generation == 1  # type: ignore[union-attr]
     assert len(site.tap.of(WorkspaceReady, tenant.name)) == 1
     assert len(tenant.servers()) == 3
+
+
+async def test_of_two_documents_the_later_stands_and_whoever_gave_the_other_is_told_what_to_do(
+    site: Site, place: Place, neighbours: Neighbours, tenant: Tenant
+) -> None:
+    await started(site, place)
+    first = await site.command(CreateWorkspace(document=tenant.document()))
+    await site.tap.until(WorkspaceDeclared, workspace=tenant.name, seconds=PATIENCE_SECONDS)
+    site.keys.add("eve", frozenset({Role.OPERATOR}))
+    later = tenant.document(roles=[role(name="login"), role(name="compute", count=1)])
+    second = await site.command(CreateWorkspace(document=later), "eve")
+    assert [await ended(site, each) for each in (first, second)] == ["failed", "applied"]
+    (told,) = site.tap.of(CHASSIS.failed)
+    assert "another document" in told.problems[0].reason
+    assert f"tresor workspace show {tenant.name}" in told.problems[0].remedy
+    assert {server.name for server in tenant.servers()} == {f"{tenant.name}-login-0", f"{tenant.name}-compute-0"}
 
 
 async def test_a_change_of_counts_adds_and_removes_nodes_and_keeps_the_others(

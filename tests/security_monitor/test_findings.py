@@ -108,3 +108,21 @@ async def test_a_key_for_some_workspaces_is_told_of_theirs_and_of_nobodys(site: 
         assert {one.workspace for one in answer.findings} == expected
     with pytest.raises(AssertionError, match="is not for"):
         await site.ask(ListFindings(of=QUARANTINED.workspace), "ben")
+
+
+async def test_an_end_that_is_told_again_is_one_finding(site: Site) -> None:
+    end = CHASSIS.rejected(
+        command_id="0198c0de-0000-7000-8000-000000000001",
+        command_type="network-policy.workspace.release",
+        holder="ana",
+        subject="genome-42",
+        problems=(Problem(reason="no such quarantine"),),
+    )
+    other = end.model_copy(update={"command_id": "0198c0de-0000-7000-8000-000000000002"})
+    for event in (end, end, other):
+        await site.tell(event)
+    await site.tap.until(FindingRaised, where=lambda told: other.command_id in told.finding.finding_id)
+    assert [each.finding.finding_id for each in site.tap.of(FindingRaised)] == [
+        f"command-rejected-{end.command_id}",
+        f"command-rejected-{other.command_id}",
+    ]

@@ -160,8 +160,10 @@ def _cleared(message: network_policy.DuplicateResolved) -> Sentence:
 _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
     CommandAccepted: lambda m: Sentence(f"{m.command_type} of {m.holder} is accepted"),
     CommandApplied: lambda m: Sentence(f"{m.command_type} of {m.holder} is applied", good=True),
-    CommandRejected: lambda m: Sentence(f"{m.command_type} is rejected: {_problems(m.problems)}", good=False),
-    CommandFailed: lambda m: Sentence(f"{m.command_type} failed: {_problems(m.problems)}", good=False),
+    CommandRejected: lambda m: Sentence(
+        f"{m.command_type} of {m.holder} is rejected: {_problems(m.problems)}", good=False
+    ),
+    CommandFailed: lambda m: Sentence(f"{m.command_type} of {m.holder} failed: {_problems(m.problems)}", good=False),
     CommandWaiting: lambda m: Sentence(
         f"{m.command_type} of {m.holder} waits for another person until {m.waits_until:%H:%M:%S} UTC: "
         f"tresor approve {m.command_id}"

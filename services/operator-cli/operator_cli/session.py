@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,8 +11,10 @@ from typing import Any, TypeVar
 from contracts.catalog import MESSAGES
 from contracts.envelope import MAX_BODY_BYTES, Answer, Command, Message, Problem, Query
 from contracts.outcome import CommandAccepted, CommandFailed, CommandOutcome, CommandRejected, InputRefused
+from contracts.security_monitor import ShowAudit
 from operator_cli import interrupts
 from operator_cli.exits import Exit, Stop
+from operator_cli.printing import say
 from operator_cli.settings import Settings, load
 from shared.client import (
     REPEAT_SECONDS,
@@ -29,7 +32,7 @@ from shared.client import (
 )
 from shared.clock import Clock, Ids, SystemClock
 from shared.errors import Configuration
-from shared.signing import Keyring, Signer
+from shared.signing import EVERYTHING, Coverage, Keyring, Signer
 
 T = TypeVar("T")
 A = TypeVar("A", bound=Answer)
@@ -58,6 +61,9 @@ class Session:
     settings: Settings
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids = field(default_factory=Ids)
+    coverage: Coverage = EVERYTHING
+    """What the keyring says that the operator's key is for."""
+    _is_bound_told: bool = False
 
     def sign(self, message: Command | Query, expected_generation: int | None = None) -> Signed:
         """The message as this operator says it. Raises Stop when it is larger than a service takes."""
@@ -79,7 +85,16 @@ class Session:
 
     async def ask(self, query: Query, answer: type[A], timeout_seconds: float | None = None) -> A:
         """The answer to a query."""
+        self._tell_bounds(query)
         return await self.client.ask(self.sign(query), answer, timeout_seconds or self.settings.timeout_seconds)
+
+    def _tell_bounds(self, query: Query) -> None:
+        """Say once, of an answer about many workspaces, that it is as wide as the key."""
+        is_list = query.aggregate == "site" and not isinstance(query, ShowAudit)
+        if self.coverage.is_everything or not is_list or self._is_bound_told or "_TRESOR_COMPLETE" in os.environ:
+            return
+        self._is_bound_told = True
+        say(f"your key is for {', '.join(self.coverage.patterns)}: what is of other workspaces is not shown")
 
     async def messages(self) -> AsyncIterator[tuple[Heard, Message] | Gap]:
         """Events as they come, each with its message; those of an unknown type are passed over."""
@@ -135,7 +150,9 @@ async def opened(settings: Settings | None = None) -> AsyncIterator[Session]:
     holder = _holder(settings, signer, keyring)
     clock, ids = SystemClock(), Ids()
     async with Client(settings.amqp_url, name="tresor.operator", clock=clock, ids=ids, keyring=keyring) as client:
-        yield Session(client, signer, holder, settings, clock, ids)
+        key = keyring.keys.get(signer.kid) if keyring is not None else None
+        coverage = key.coverage if key is not None else EVERYTHING
+        yield Session(client, signer, holder, settings, clock, ids, coverage)
 
 
 def _holder(settings: Settings, signer: Signer, keyring: Keyring | None) -> str:

@@ -29,8 +29,16 @@ async def give_up(tx: Work[Context], record: Record, problems: Iterable[Problem]
 async def supersede(tx: Work[Context], record: Record, reason: str) -> None:
     """The commands that wait for this generation will never see it."""
     for command_id, _ in await store.awaited_by(tx.connection, record.name, record.generation):
-        await tx.failed(command_id, (Problem(reason=reason),))
+        await tx.failed(command_id, (Problem(reason=reason, remedy=_remedy(record)),))
 
 
 def _overtaken(record: Record) -> tuple[Problem, ...]:
-    return (Problem(reason=f"generation {record.generation} came before this one was reached"),)
+    reason = f"generation {record.generation} came before this one was reached"
+    return (Problem(reason=reason, remedy=_remedy(record)),)
+
+
+def _remedy(record: Record) -> str:
+    return (
+        f"look at what stands with `tresor workspace show {record.name}`; "
+        "give it again if it is wanted still, with --expect-generation so that nobody's is overtaken unseen"
+    )

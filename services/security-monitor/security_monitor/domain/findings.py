@@ -126,6 +126,7 @@ def _violated(envelope: Envelope, workspace: str) -> Finding:
 def _rejected(envelope: Envelope, workspace: str) -> Finding:
     reasons = "; ".join(str(problem.get("reason")) for problem in envelope.data.get("problems", ())[:5])
     verb = "failed" if envelope.type.endswith(".failed") else "was rejected"
+    command_id = str(envelope.data.get("command_id") or "")  # its end is told again when it comes again
     if str(envelope.data.get("command_type")).endswith(".command.approve"):
         return finding_of(
             envelope,
@@ -137,6 +138,7 @@ def _rejected(envelope: Envelope, workspace: str) -> Finding:
             actor=said(envelope.data.get("holder") or "")[:255],
             mend="tresor approvals",
             is_occurrence=True,
+            once_for=command_id,
         )
     return finding_of(
         envelope,
@@ -147,6 +149,7 @@ def _rejected(envelope: Envelope, workspace: str) -> Finding:
         cause=reasons or "no reason was given",
         actor=said(envelope.data.get("holder") or "")[:255],
         is_occurrence=True,
+        once_for=command_id,
     )
 
 

@@ -30,14 +30,16 @@ def finding_of(
     cause: object,
     is_occurrence: bool = False,
     key: str = "",
+    once_for: str = "",
     **more: str,
 ) -> Finding:
     """A finding made of an event. An occurrence is over when it is told; anything else stays open until resolved.
 
-    `key`: what the finding is about, where the workspace does not say it.
+    `key`: what the finding is about, where the workspace does not say it. `once_for`: what events tell of again in the
+    same words, so that however many there are they are one finding; empty: each event is one.
     """
     return Finding(
-        finding_id="-".join(part for part in (rule, key_of(key), envelope.id) if part),
+        finding_id="-".join(part for part in (rule, key_of(key), key_of(once_for) or envelope.id) if part),
         rule=rule,
         severity=severity,
         title=said(title),
