@@ -119,4 +119,5 @@ BUGS = (
         in_waking.a_full_disk_taken_for_a_fault,
         waking.a_database_without_room_ends_nothing,
     ),
+    Bug("few deliveries allowed", in_waking.few_deliveries_allowed, waking.a_command_outlives_its_consumers),
 )

@@ -11,6 +11,7 @@ import pytest
 import shared.lanes
 import shared.relay
 import shared.runtime
+import shared.topology
 from tests.faults.ground import Ground
 
 Patch = pytest.MonkeyPatch
@@ -82,3 +83,12 @@ def a_full_disk_taken_for_a_fault(patch: Patch, _: Ground) -> None:
                 if asyncpg.DiskFullError in getattr(module, what, ()):
                     kept = tuple(kind for kind in getattr(module, what) if kind is not asyncpg.DiskFullError)
                     patch.setattr(module, what, kept)
+
+
+def few_deliveries_allowed(patch: Patch, _: Ground) -> None:
+    arguments = vars(shared.topology.Queue)["arguments"].fget
+
+    def limited(self: Any) -> dict[str, Any]:
+        return {**arguments(self), **({"x-delivery-limit": 5} if self.durable_store else {})}
+
+    patch.setattr(shared.topology.Queue, "arguments", property(limited))

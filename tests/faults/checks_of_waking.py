@@ -7,6 +7,7 @@ from unittest.mock import AsyncMock, patch
 
 import asyncpg
 
+import shared.bus
 import shared.lanes
 import shared.reconcile
 import shared.relay
@@ -21,6 +22,7 @@ from tests.faults.no_room import fill, make_room
 
 CHASSIS = provisioner.CHASSIS
 AN_HOUR_SECONDS = 3600.0
+CRASHES = 8
 UNSENT = "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
 
 
@@ -129,3 +131,23 @@ async def a_database_without_room_ends_nothing(ground: Ground) -> None:
     finally:
         await keeper.close()
     await ground.told(CHASSIS.applied)
+
+
+async def a_command_outlives_its_consumers(ground: Ground) -> None:
+    """I1: many of them die while they hold it, and none of that is the command's fault."""
+    with patch.object(shared.bus, "LONGEST_BACK_OFF_SECONDS", 0.3):
+        service = await ground.start(worker(ground))
+        ground.sql.stall()
+        body, signature, _ = ground.signed()
+        await ground.give(body, signature)
+        for number in range(CRASHES):
+
+            async def has_come(times: int = number) -> bool:
+                return len(service.bus._intake._waiting) >= times
+
+            await ground.until(has_come, f"it is delivered {number + 1} times")
+            await asyncio.sleep(0.2)
+            ground.amqp.reset()
+        ground.sql.heal()
+        await ground.told(CHASSIS.applied)
+    assert ground.handled == ["genome-42"]

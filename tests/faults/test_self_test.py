@@ -33,6 +33,7 @@ SLOW = {
     messages.a_lost_end_is_asked_for,
     messages.a_rebuilt_session_leaves_nothing_open,
     waking.a_database_without_room_ends_nothing,
+    waking.a_command_outlives_its_consumers,
 }
 """Only in the campaign; and what admission refuses and a database without room, as these have tests of their own in every
 run."""
