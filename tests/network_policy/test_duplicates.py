@@ -17,6 +17,7 @@ from contracts.network_policy import (
 )
 from network_policy.domain.duplicates import duplicate, same_macs
 from network_policy.domain.world import AddressPair, Port
+from network_policy.handlers import duplicates
 from tests.network_policy.stage import Stage
 
 MAC = "fa:16:3e:00:00:42"
@@ -190,6 +191,26 @@ async def test_a_spurious_port_is_found_shown_and_removed_on_command_l7(stage: S
     empty = await stage.site.ask(ListDuplicates())
     assert isinstance(empty, DuplicatesListed)
     assert empty.duplicates == ()
+
+
+async def test_what_is_beyond_what_one_scan_looks_at_is_not_over(
+    stage: Stage, twins: Twins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody hides a duplicate behind many of his own."""
+    await found_by(stage, twins.mac)
+
+    def more(c: Any) -> str:
+        network = next(iter(c.network.networks(name=f"{stage.name}-other")))
+        for each in (network.id, stage.network):
+            c.network.create_port(network_id=each, project_id=stage.project, mac_address="00:00:5e:00:53:01")
+        return "00:00:5e:00:53:01"
+
+    monkeypatch.setattr(duplicates, "MAX_DUPLICATES", 1)
+    lower = await stage.cloud(more)
+    await asyncio.sleep(4)
+    assert not stage.site.tap.of(DuplicateResolved)
+    monkeypatch.setattr(duplicates, "MAX_DUPLICATES", 1000)
+    await found_by(stage, lower)
 
 
 async def test_a_port_that_was_bound_meanwhile_is_not_removed_l7(stage: Stage, twins: Twins) -> None:

@@ -1,6 +1,6 @@
 """Duplicate MAC addresses: found with each full scan, told once, and a spurious port deleted on command."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 from contracts.envelope import Problem
 from contracts.network_policy import (
@@ -30,26 +30,34 @@ MAX_DUPLICATES = 1000
 
 
 async def look_for_duplicates(turn: Turn[Context], world: World, workspaces: Mapping[str, str]) -> None:
-    """Find them among all ports, and tell what is new, changed or over. `workspaces`: by their projects."""
+    """Find them among all ports, and tell what is new, changed or over. `workspaces`: by their projects.
+
+    Those that are known come first, so that nobody hides one behind many others; what was not looked at is not over.
+    """
+    async with turn.transaction() as tx:
+        known = {each.mac_address for each in await store.duplicates(tx.connection)}
+    macs = same_macs(world.ports)
+    ordered = sorted(macs, key=lambda each: (each not in known, each))
+    unseen = set(ordered[MAX_DUPLICATES:])
     found: list[Duplicate] = []
-    for mac_address, says in list(same_macs(world.ports).items())[:MAX_DUPLICATES]:
-        sayers = await turn.context.cloud.sayers(mac_address, says)
+    for mac_address in ordered[:MAX_DUPLICATES]:
+        sayers = await turn.context.cloud.sayers(mac_address, macs[mac_address])
         named = (each.model_copy(update={"workspace": workspaces.get(each.project_id)}) for each in sayers)
         if (one := duplicate(mac_address, named)) is not None:
             found.append(one)
     async with turn.transaction() as tx:
-        await _tell(tx, found)
+        await _tell(tx, found, unseen)
         await store.save_scanned(tx.connection, tx.now)
 
 
-async def _tell(tx: Work[Context], found: Iterable[Duplicate]) -> None:
+async def _tell(tx: Work[Context], found: Iterable[Duplicate], unseen: Set[str]) -> None:
     known = {each.mac_address: each.evidence for each in await store.duplicates(tx.connection)}
     seen = {each.mac_address: each for each in found}
     for mac_address, one in seen.items():
         if known.get(mac_address) != one.evidence:
             await store.save_duplicate(tx.connection, one, tx.now)
             tx.emit(DuplicateFound(duplicate=one))
-    for mac_address in sorted(known.keys() - seen.keys()):
+    for mac_address in sorted(known.keys() - seen.keys() - unseen):
         await store.forget_duplicate(tx.connection, mac_address)
         tx.emit(DuplicateResolved(mac_address=mac_address))
 

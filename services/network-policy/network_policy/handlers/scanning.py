@@ -22,7 +22,6 @@ async def scan_cloud(turn: Turn[Context]) -> float | None:
         return None
     observed_at = turn.now
     world = await turn.context.cloud.whole_world()
-    await look_for_duplicates(turn, world, {str(known.project_id): known.workspace for known in everybody})
     sights = [
         (
             known,
@@ -58,6 +57,7 @@ async def scan_cloud(turn: Turn[Context]) -> float | None:
     port_roles = {port_id: role for known in everybody for port_id, role in known.nodes.port_roles.items()}
     await keep_hygiene(turn, world, port_roles, observed_at)
     await remember_cloud(turn, world, everybody, observed_at)
+    await look_for_duplicates(turn, world, {str(known.project_id): known.workspace for known in everybody})
     return None
 
 
