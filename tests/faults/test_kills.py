@@ -8,11 +8,13 @@ import os
 import random
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from bootstrap.leases import BrokerLease, DatabaseLease
 from contracts import provisioner
 from contracts.services import SERVICES
+from shared.db import schema_of
 from tests.faults.whole import assert_settled, assert_whole, one_terminal_state
 from tests.system.chain import Chain, running_chain
 
@@ -73,6 +75,39 @@ async def test_services_die_one_after_another(
         await one_terminal_state(chain, command_id)
         await chain.delete("genome-42", CREATE_SECONDS)
         assert chain.cloud.identity.find_project("tre-genome-42") is None
+
+
+async def held_lanes(database: DatabaseLease, service: str) -> int:
+    connection = await asyncpg.connect(database.dsn())
+    try:
+        query = f"SELECT count(*) FROM {schema_of(service)}.lane WHERE lease_until > clock_timestamp()"
+        held: int = await connection.fetchval(query)
+        return held
+    finally:
+        await connection.close()
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", SEEDS[:3])
+async def test_services_are_told_to_stop_amid_their_work(
+    broker: BrokerLease, database: DatabaseLease, tmp_path: Path, seed: int
+) -> None:
+    """SIGTERM: each ends well and in time, and gives its lanes back at once, so that another need not wait for them."""
+    chance = random.Random(f"stop-{seed}")
+    async with running_chain(broker, database, tmp_path, seed=seed) as chain:
+        command_id = await chain.create(chain.document("genome-42"))
+        for victim in chance.sample(SERVICES, len(SERVICES)):
+            await asyncio.sleep(chance.uniform(0.2, 2.0))
+            service = chain.services[victim]
+            assert await held_lanes(database, victim)
+            assert await service.stop() == 0, service.log_tail()
+            assert not await held_lanes(database, victim)
+            await service.start()
+        await chain.ready("genome-42", CREATE_SECONDS)
+        await chain.site.tap.until(provisioner.CHASSIS.applied)
+        await assert_whole(chain, "genome-42")
+        await one_terminal_state(chain, command_id)
+        await assert_settled(chain, broker, database)
 
 
 async def test_a_lost_answer_makes_nothing_twice(broker: BrokerLease, database: DatabaseLease, tmp_path: Path) -> None:
