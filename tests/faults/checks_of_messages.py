@@ -247,14 +247,14 @@ async def what_is_taken_in_is_bounded(ground: Ground) -> None:
     with _replaced(Intake, "store", counted):
         await ground.start(listener(ground), prefetch=16)
         ground.sql.stall()
-        for number in range(1, 60):
+        for number in range(1, 33):
             await tell(ground, emptied(ground, number))
         await ground.until(in_memory, "as many are taken as may be")
         await asyncio.sleep(0.5)
         taken = sum(not delivery.stored.done() for delivery in deliveries)
         assert taken <= 16, f"{taken} messages lie in memory"
     ground.sql.heal()
-    await ground.told(network_policy.PolicyWithdrawn, 59)
+    await ground.told(network_policy.PolicyWithdrawn, 32)
 
 
 async def a_deleted_queue_is_found_out(ground: Ground) -> None:
