@@ -16,7 +16,7 @@ from shared.handlers import Handlers, Turn
 from shared.testing import Site
 from shared.work import Work
 from tests.faults.crash import crash
-from tests.faults.pair import nothing, start_pair
+from tests.faults.pair import nothing, rows_of, start_pair
 
 HOUR = timedelta(hours=1)
 
@@ -39,6 +39,9 @@ async def test_it_is_wrong_for_a_while(
         pair = await start_pair(site, broker, clock)
 
         async def fault() -> None:
+            async with asyncio.timeout(30):  # what is begun too late by the service's own clock it rightly rejects
+                while await rows_of(pair.teller, "SELECT 1 FROM inbox WHERE state = 'pending'"):
+                    await asyncio.sleep(0.02)
             clock.off = hours * HOUR
             await asyncio.sleep(4)
             clock.off = timedelta(0)
