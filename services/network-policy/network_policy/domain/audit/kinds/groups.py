@@ -169,7 +169,8 @@ of_hygiene(
     Severity.INFORMATIONAL,
     "No port is in a group",
     rows="L12",
-    why="It is noise for everybody who looks for the group that matters, and a port may be put into it by mistake.",
+    why="It is noise for everybody who looks for the group that matters, and a port may be put into it by mistake. "
+    "The group of a role whose nodes are in Tresor's quarantine is not told: a release puts them back into it.",
     runbook=("Delete it, unless rules of other groups name it: then those go first.",),
     mend=delete_group,
 )
