@@ -6,7 +6,7 @@ from typing import Any
 import openstack.exceptions
 import pytest
 
-from tests.lab.cloud import Sdk, Tidy, Workspace, neutron_error
+from tests.lab.cloud import Cloud, Sdk, Tidy, Workspace, neutron_error
 from tests.lab.recorder import Recorder
 
 
@@ -166,3 +166,21 @@ def test_port_events(
     assert delete_start == {"port_id": made.id}
     assert delete_end["port_id"] == made.id
     assert delete_end["port"]["project_id"] == workspace.project_id
+
+
+def test_a_port_on_a_network_that_its_owner_can_not_see_is_not_his_to_change(
+    cloud: Cloud, admin: Sdk, net: Any, prefix: str, tidy: Tidy
+) -> None:
+    """He sees it; what he would change of it is answered as if the network were not there."""
+    other = admin.identity.create_project(name=f"{prefix}-blind", domain_id="default")
+    tidy(admin.identity.delete_project, other)
+    admin.identity.assign_project_role_to_user(other, admin.current_user_id, admin.identity.find_role("member"))
+    theirs = admin.network.create_port(network_id=net.id, project_id=other.id, security_group_ids=[])
+    tidy(admin.network.delete_port, theirs)
+    owner = cloud.connect("lab").connect_as_project(other.name)
+    assert owner.network.get_port(theirs.id).id == theirs.id
+    missing = f"Network {net.id} could not be found"
+    with pytest.raises(openstack.exceptions.NotFoundException, match=missing):
+        owner.network.update_port(theirs.id, name="mine")
+    with pytest.raises(openstack.exceptions.NotFoundException, match=missing):
+        owner.network.delete_port(theirs.id, ignore_missing=False)

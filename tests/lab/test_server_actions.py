@@ -75,18 +75,21 @@ def test_an_interface_comes_and_goes(admin: Sdk, workspace: Workspace, net: Any,
     eventually(lambda: admin.network.find_port(made.port_id) is None)
 
 
-def test_nova_plugs_in_no_port_of_another_project(cloud: Cloud, admin: Sdk, net: Any, server: Any, tidy: Tidy) -> None:
+def test_nova_plugs_in_no_port_of_another_project(cloud: Cloud, admin: Sdk, server: Any, tidy: Tidy) -> None:
     """Not for an administrator either; but whose server it is in, a port says as its owner likes."""
     other = admin.identity.create_project(name=f"{server.name}-other", domain_id="default")
     tidy(admin.identity.delete_project, other)
-    theirs = admin.network.create_port(network_id=net.id, project_id=other.id, security_group_ids=[])
+    admin.identity.assign_project_role_to_user(other, admin.current_user_id, admin.identity.find_role("member"))
+    owner = cloud.connect("lab").connect_as_project(other.name)
+    net = owner.network.create_network(name=other.name)
+    tidy(admin.network.delete_network, net)
+    owner.network.create_subnet(network_id=net.id, ip_version=4, cidr="10.77.0.0/24")
+    theirs = owner.network.create_port(network_id=net.id)
     tidy(admin.network.delete_port, theirs)
     with pytest.raises(openstack.exceptions.BadRequestException) as refused:
         admin.compute.create_server_interface(server, port_id=theirs.id)
     assert body_of(refused)["badRequest"]["message"] == f"Port {theirs.id} not usable for instance {server.id}."
     assert admin.network.get_port(theirs.id).device_id == ""
-    admin.identity.assign_project_role_to_user(other, admin.current_user_id, admin.identity.find_role("member"))
-    owner = cloud.connect("lab").connect_as_project(other.name)
     said = {"device_id": server.id, "device_owner": "compute:nova"}
     owner.network.update_port(theirs.id, **said)
     with pytest.raises(openstack.exceptions.ForbiddenException):

@@ -3,6 +3,8 @@
 from twin.core.table import Row
 
 SUBPORT_OWNER = "trunk:subport"
+BINDING = ("binding:host_id", "binding:profile", "binding:vif_type", "binding:vif_details")
+"""What only administrators and services see of a port."""
 VIF_DETAILS = {
     "port_filter": True,
     "connectivity": "l2",

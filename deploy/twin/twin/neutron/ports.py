@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 from twin.core.caller import Caller
 from twin.core.http import truth
 from twin.core.table import Row
-from twin.neutron.binding import SUBPORT_OWNER, bind
+from twin.neutron.binding import BINDING, SUBPORT_OWNER, bind
 from twin.neutron.collection import Collection
 from twin.neutron.errors import bad_input, refused
 
 if TYPE_CHECKING:
     from twin.neutron.service import Neutron
 
-BINDING = ("binding:host_id", "binding:profile", "binding:vif_type", "binding:vif_details")
 COMMON = (
     "name",
     "description",
@@ -272,6 +271,13 @@ class Ports(Collection):
             return True
         network = self.neutron.networks.table.get(row["network_id"])
         return network is not None and caller.sees(network["project_id"])
+
+    def found(self, row_id: str, caller: Caller, *, own: bool = False) -> Row:
+        """Who would change a port must see its network: it is that which is not found."""
+        row = super().found(row_id, caller, own=own)
+        if own:
+            self.neutron.networks.found(row["network_id"], caller)
+        return row
 
     def final_view(self, row: Row) -> dict[str, Any]:
         """With the inner attribute that a delete shows."""
