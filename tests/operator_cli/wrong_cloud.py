@@ -139,10 +139,13 @@ def wrong_cloud() -> Iterator[Wrong]:
         found["image-format"] = cloud.image.create_image(
             name="odd", disk_format="vmdk", container_format="bare", visibility="public", data=b"0" * 1024
         ).id
-        volume = cloud.block_storage.create_volume(name="v", size=1)
+        # Nova plugs in no port of another project than the server's.
+        cloud.identity.assign_project_role_to_user(one, cloud.current_user_id, cloud.identity.find_role("member"))
+        member = cloud.connect_as_project(one.name)
+        volume = member.block_storage.create_volume(name="v", size=1)
         cloud.block_storage.wait_for_status(volume, "available", interval=0.2, wait=30)
-        vm = server(cloud, "vm", port("vm", home, one))
-        cloud.compute.create_volume_attachment(vm, volume_id=volume.id)
+        vm = server(member, "vm", port("vm", home, one))
+        member.compute.create_volume_attachment(vm, volume_id=volume.id)
         cloud.block_storage.wait_for_status(volume, "in-use", interval=0.2, wait=30)
         attached = cloud.block_storage.get("/attachments", params={"all_tenants": 1}, microversion="3.27").json()
         for each in attached["attachments"]:
