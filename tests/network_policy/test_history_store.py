@@ -121,6 +121,26 @@ async def test_what_a_look_saw_before_its_notification_came_is_put_down_to_who_d
     assert told[opened.ports[1].id].seen_by == "look"
 
 
+async def test_a_change_that_nobody_told_of_is_not_put_down_to_who_changed_the_same_before(
+    connection: Connection,
+) -> None:
+    world = Enclave(document(), "p1").world
+    port_id = world.ports[0].id
+    await see(connection, world, 0)
+    await connection.execute("INSERT INTO workspace (workspace, generation, state) VALUES ('openhpc', 1, 'declared')")
+    await note_change(
+        connection, "openhpc", [port_id], "port.update.end", happened_at=after(10), seen_at=after(10), actor="ana",
+        request_id="req-ana",
+    )  # fmt: skip
+    for seconds, changes in ((11, {"address_pairs": ()}), (20, {"port_security": False, "group_ids": ()})):
+        changed = with_port(world, port_id, revision=seconds, **changes)
+        await see(connection, changed, seconds)
+        await scanned(connection, after(seconds), 54.0)
+    (first,) = [each for each in await versions(connection, after(15), after(15), None) if each.resource_id == port_id]
+    (second,) = [each for each in await versions(connection, after(25), after(25), None) if each.resource_id == port_id]
+    assert (first.actor, second.actor) == ("ana", "")
+
+
 async def test_gaps_between_scans_are_told_and_old_versions_forgotten(connection: Connection) -> None:
     for seconds in (0, 50, 100, 900, 950):
         await scanned(connection, after(seconds), 54.0)

@@ -53,7 +53,7 @@ _SINCE = """
 UPDATE observed_span SET ended_at = $1 WHERE began_at = (SELECT max(began_at) FROM observed_span) AND ended_at >= $2
 """
 # A look may see a change before its notification comes. Where nothing else is known of the resource from between the
-# two, it began when the notification says.
+# two, it began when the notification says. A notification that a version began with explains no later one.
 _NAMED = """
 UPDATE history AS seen SET
     seen_by = 'notification', actor = told.actor, request_id = told.request_id,
@@ -65,6 +65,9 @@ FROM (SELECT DISTINCT ON (resource_id) resource_id, happened_at, actor, request_
       WHERE seen_at > $1 AND happened_at IS NOT NULL ORDER BY resource_id, seen_change_id DESC) AS told
 WHERE seen.kind = ANY($2) AND seen.resource_id = told.resource_id AND seen.seen_by = 'look'
       AND told.happened_at BETWEEN seen.valid_from - $3::interval AND seen.valid_from
+      AND NOT EXISTS (
+        SELECT 1 FROM history AS accounted WHERE accounted.kind = seen.kind AND accounted.resource_id = seen.resource_id
+               AND accounted.valid_from >= told.happened_at AND accounted.valid_from < seen.valid_from)
 """
 _STOOD = """
 FROM history WHERE valid_from <= $2 AND (valid_until IS NULL OR valid_until > $1)
