@@ -44,14 +44,26 @@ class Tap:
         seconds: float = PATIENCE_SECONDS,
     ) -> M:
         """The first event of that type that fits; waits for it. Raises TimeoutError saying what did come."""
+        (found,) = await self.first(1, kind, workspace=workspace, where=where, seconds=seconds)
+        return found
+
+    async def first(
+        self,
+        count: int,
+        kind: type[M],
+        *,
+        workspace: str | None = None,
+        where: Callable[[M], bool] = lambda _: True,
+        seconds: float = PATIENCE_SECONDS,
+    ) -> list[M]:
+        """The first `count` events of that type that fit, as `until`: of different aggregates, in any order."""
         async with self._new:
             try:
                 async with asyncio.timeout(seconds):
-                    while True:
-                        for event in self.of(kind, workspace):
-                            if where(event):
-                                return event
+                    while len(found := [each for each in self.of(kind, workspace) if where(each)]) < count:
                         await self._new.wait()
+                    return found[:count]
             except TimeoutError:
                 seen = [f"{event['type']}({event['subject']})" for event in self.events[-40:]]
-                raise TimeoutError(f"no {kind.type} after {seconds} s; last seen: {seen}") from None
+                told = f"{len(found)} of {count} {kind.type}" if found else f"no {kind.type}"
+                raise TimeoutError(f"{told} after {seconds} s; last seen: {seen}") from None
