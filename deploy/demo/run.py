@@ -24,9 +24,9 @@ from demo.story import Disappointed, Story  # noqa: E402
 from operator_cli.document import load  # noqa: E402
 from operator_cli.exits import Stop  # noqa: E402
 from operator_cli.printing import tell_complaints  # noqa: E402
-from operator_cli.yaml_source import BadSource  # noqa: E402
 from shared.errors import TresorError  # noqa: E402
 from shared.settings import load_site  # noqa: E402
+from shared.yaml_source import BadSource  # noqa: E402
 
 FAILED = 1
 MISSING = 69

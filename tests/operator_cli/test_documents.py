@@ -8,7 +8,7 @@ import pytest
 from contracts.envelope import Problem
 from contracts.site import Site
 from operator_cli.document import load, located
-from operator_cli.yaml_source import MAX_FILE_BYTES, BadSource, Complaint, Place, Source, parse, read
+from shared.yaml_source import MAX_FILE_BYTES, BadSource, Complaint, Place, Source, parse, read
 
 GOOD = """\
 apiVersion: tresor/v1

@@ -14,7 +14,7 @@ from contracts.envelope import Problem
 from contracts.identifiers import NAME
 from contracts.site import Site
 from contracts.workspace import FLOW_END, HOLDER, PORT_RANGE, Workspace
-from operator_cli.yaml_source import BadSource, Complaint, Path_, Source, dotted, read, undotted
+from shared.yaml_source import BadSource, Complaint, Path_, Source, dotted, read, undotted
 
 COMMAND_PREFIX = "document."
 """Services name fields in the command's data, where the document is one of them."""

@@ -9,7 +9,7 @@ from operator_cli.printing import Form, emit, say, tell_complaints
 if TYPE_CHECKING:
     from contracts.envelope import Command
     from operator_cli.session import Outcome
-    from operator_cli.yaml_source import Source
+    from shared.yaml_source import Source
 
 _WORDS = {
     "accepted": "is accepted and stored: it will come to an end even if everything restarts",
@@ -50,7 +50,7 @@ def end(
         data: dict[str, Any] = {"workspace": name, **outcome.as_data()}
         emit(output, data)
     if outcome.problems:
-        from operator_cli.yaml_source import Source
+        from shared.yaml_source import Source
 
         shown = source or Source(name)
         tell_complaints(shown, located(shown, outcome.problems))

@@ -11,7 +11,7 @@ from operator_cli.exits import Stop
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from operator_cli.yaml_source import Complaint, Source
+    from shared.yaml_source import Complaint, Source
 
 
 UNLIMITED_COLUMNS = 100_000

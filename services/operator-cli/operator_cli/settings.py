@@ -72,7 +72,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         if os.environ.get("TRESOR_CONFIG"):
             raise Stop(Exit.USAGE, f"TRESOR_CONFIG names {path}, which is not there", "correct it, or unset it")
         return {}
-    from operator_cli.yaml_source import BadSource, read
+    from shared.yaml_source import BadSource, read
 
     try:
         source = read(path)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contracts.network_policy import PolicyPlanned, PolicyTestsRun
     from contracts.provisioner import WorkspaceShown
     from contracts.workspace import Workspace
-    from operator_cli.yaml_source import Source
+    from shared.yaml_source import Source
 
 app = typer.Typer(no_args_is_help=True, help="Workspaces: create, show, list, delete, plan.")
 
@@ -173,7 +173,7 @@ def read_document(file: Path) -> "tuple[Workspace, Source]":
     """The document, checked as far as that goes without the services. Raises Stop after telling what is wrong."""
     from operator_cli.document import load
     from operator_cli.settings import load as load_settings
-    from operator_cli.yaml_source import BadSource
+    from shared.yaml_source import BadSource
 
     site_path = load_settings().site_path
     site = None

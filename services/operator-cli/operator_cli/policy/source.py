@@ -9,7 +9,7 @@ from contracts.policy_tests import PolicyTest, PolicyTests
 from operator_cli.document import complaints, located
 from operator_cli.exits import Exit, Stop
 from operator_cli.printing import tell_complaints
-from operator_cli.yaml_source import BadSource, Source, read
+from shared.yaml_source import BadSource, Source, read
 
 if TYPE_CHECKING:
     from contracts.site import Site
