@@ -7,10 +7,10 @@ LAB := deploy/lab/openstack
 export PYTHONPATH := deploy
 
 .DEFAULT_GOAL := help
-.PHONY: help python env lock lint format test demo bench faults contracts up down deployment lab-up lab-demo lab-test lab-record lab-down clean
+.PHONY: help python env lock lint format test demo bench faults contracts up down deployment lab-up lab-demo lab-test lab-record lab-down lab-slurm-up lab-slurm-test lab-slurm-down clean
 
 help: ## Show this help
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 python:
 	@test -n "$(PYTHON)" || { echo "Tresor can't go on: no Python 3.11 or later is in PATH (Debian: python3.11)" >&2; exit 69; }
@@ -72,6 +72,15 @@ lab-record: ## Record the lab's notifications anew into tests/recordings
 
 lab-down: ## Stop the lab
 	$(LAB)/down.sh
+
+lab-slurm-up: env ## Install and start a real Slurm with cloud nodes on loopback
+	@$(BIN)/python -m lab.slurm up
+
+lab-slurm-test: env ## The hooks' suite on a real Slurm (part of `make test`)
+	$(BIN)/pytest -m slurm tests/slurm $(ARGS)
+
+lab-slurm-down: ## Stop the real Slurm; ARGS=--wipe removes its folder
+	@$(BIN)/python -m lab.slurm down $(ARGS)
 
 clean: ## End what is left running in this checkout and delete .run, .venv and .tools
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m bootstrap clean; fi

@@ -1,0 +1,1 @@
+"""A real Slurm whose cloud nodes are processes of this machine: see README.md."""
