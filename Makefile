@@ -33,8 +33,9 @@ format: env ## Format the code and apply ruff's safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: env ## The whole suite on a real broker and a real database; ARGS= goes to pytest
-	$(BIN)/pytest -m "not lab and not campaign" $(ARGS)
+WORKERS ?= 3
+test: env ## The whole suite on a real broker and a real database, WORKERS=3 files side by side; ARGS= goes to pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not lab and not campaign" $(ARGS)
 
 demo: env ## The chain from a signed command to a proven workspace, on the twin; KEEP=1 leaves it running
 	@$(BIN)/python deploy/demo/run.py $(ARGS)

@@ -1,6 +1,6 @@
 """A real broker and a real database for every test that asks for one.
 
-`broker` and `database` are fresh per test on servers shared by the run; `private_broker` and `private_database` are
+Parallel workers share the run's servers, which the process that hands out the tests opens for them. `broker` and `database` are fresh per test on servers shared by the run; `private_broker` and `private_database` are
 servers a test may kill, pause and wipe.
 """
 
@@ -8,9 +8,12 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
+from typing import Any
 
 import pytest
 
+from bootstrap.access import BrokerAccess, DatabaseAccess
 from bootstrap.backing import Backing, OwnServers, open_backing, start_own
 from bootstrap.console import Console, Lacking
 from bootstrap.leases import BrokerLease, DatabaseLease, PrivateBrokerLease, PrivateDatabaseLease
@@ -22,13 +25,41 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(CHECKOUT / ".run" / "bytecode")
 
 
-@pytest.fixture(scope="session")
-def backing() -> Iterator[Backing]:
-    """The run's broker and database servers."""
+SHARED = pytest.StashKey[Backing]()
+
+
+def opened() -> Backing:
+    """Servers for this run; ends it with what is missing where there are none."""
     try:
-        found = open_backing("tests", Console())
+        return open_backing("tests", Console())
     except Lacking as lacking:
         pytest.exit(f"Tresor can't go on: {lacking}", returncode=69)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Before any worker begins: a worker could not tell why it has to end."""
+    if session.config.getoption("dist") != "no" and not session.config.getoption("collectonly"):
+        session.config.stash[SHARED] = opened()
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where the servers are. Not by the environment, which the programs under test would go by too."""
+    found = node.config.stash[SHARED]
+    node.workerinput["backing"] = asdict(found.broker), asdict(found.database)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if found := session.config.stash.get(SHARED, None):
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def backing(request: pytest.FixtureRequest) -> Iterator[Backing]:
+    """The run's broker and database servers."""
+    if given := getattr(request.config, "workerinput", {}).get("backing"):
+        yield Backing(BrokerAccess(**given[0]), DatabaseAccess(**given[1]))
+        return
+    found = opened()
     yield found
     found.close()
 

@@ -10,7 +10,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from contracts.envelope import Event
 
 M = TypeVar("M", bound=Event)
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 class Tap:
