@@ -83,11 +83,27 @@ async def test_streams_are_apart(pool: Pool) -> None:
     assert len(await check(pool, TRESOR)) == 2
 
 
-async def test_writers_at_once_make_one_chain(pool: Pool) -> None:
-    await asyncio.gather(*(append(pool, entries(20, f"w{writer % 6}-")) for writer in range(12)))
+@pytest.mark.parametrize("count", [3, 20])
+async def test_writers_at_once_make_one_chain(pool: Pool, count: int) -> None:
+    await append(pool, entries(1, "first"))
+    await asyncio.gather(*(append(pool, entries(count, f"w{writer % 6}-")) for writer in range(12)))
     rows = await check(pool)
-    assert len(rows) == 120, "each of the six sets was offered twice"
-    assert len({row.entry.message_id for row in rows}) == 120
+    assert len(rows) == 1 + 6 * count, "each of the six sets was offered twice"
+    assert len({row.entry.message_id for row in rows}) == 1 + 6 * count
+
+
+@pytest.mark.parametrize("count", [3, 20])
+async def test_rows_follow_on_what_another_process_wrote(
+    pool: Pool, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await append(pool, entries(2, "mine"))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(audit, "_last_seen", {})
+        await append(pool, entries(2, "theirs"))
+    assert [row.position for row in await append(pool, entries(count, "then"))] == list(range(5, 5 + count))
+    again = await append(pool, [*entries(1, "then"), *entries(count, "last")])
+    assert [row.position for row in again] == list(range(5 + count, 5 + 2 * count))
+    assert len(await check(pool)) == 4 + 2 * count
 
 
 async def test_what_is_rolled_back_was_never_there(pool: Pool) -> None:

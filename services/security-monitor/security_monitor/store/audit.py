@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
+import asyncpg
+
 from contracts.audit import STREAMS, Entry, Head, Row, export_line, head_line
 from security_monitor.domain.chain import extend, first_of_each
 from shared.db import Connection
@@ -26,28 +28,34 @@ COLUMNS = (
     "link",
 )
 
-# One statement: what of the batch is new, and where the stream ends, which stays locked until the commit. The new
-# ones are named only when there are fewer than were offered.
-_OPEN = """
+# What of the batch is new, and where the stream ends, which stays locked until the commit. The new ones are named only
+# when there are fewer than were offered.
+_HEAD_AND_ADDED = """
 WITH head AS (SELECT position, link FROM audit_head WHERE stream = $1 FOR UPDATE),
-added AS (INSERT INTO audit_identity SELECT unnest($2::bytea[]) FROM head ON CONFLICT DO NOTHING RETURNING identity)
+added AS (INSERT INTO audit_identity SELECT unnest($2::bytea[]) FROM head ON CONFLICT DO NOTHING RETURNING identity)"""
+_FOUND = """
 SELECT position, link, CASE WHEN (SELECT count(*) FROM added) = cardinality($2::bytea[]) THEN NULL
                             ELSE ARRAY(SELECT identity FROM added) END AS added
-FROM head
-"""
-_last_seen: dict[str, Head] = {}
-"""Where each stream ended when this process last wrote to it: a guess, so that the rows are made while the database
-opens the stream. What the database says decides."""
+FROM head"""
+_OPEN = _HEAD_AND_ADDED + _FOUND
 _CLOSE = "UPDATE audit_head SET position = $2, link = $3, recorded_at = $4 WHERE stream = $1"
 
-# The rows and the stream's new end in one statement: for a few rows a COPY costs more than it saves.
+# All of it in one round trip, for a few rows, which a COPY costs more than it saves: nothing is appended unless the
+# stream ends where the rows were made to follow, and all of them are new.
 _FEW_ROWS = 16
-_APPEND_FEW = f"""
-WITH head AS (UPDATE audit_head SET position = $15, link = $16, recorded_at = $2 WHERE stream = $1)
-INSERT INTO audit_record ({", ".join(("stream", "recorded_at", "position", *COLUMNS[3:]))})
-SELECT $1, $2, new.* FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[],
-                                 $10::text[], $11::text[], $12::text[], $13::boolean[], $14::bytea[], $17::bytea[]) AS new
-"""  # noqa: S608
+_WRITE_FEW = f"""{_HEAD_AND_ADDED},
+fits AS (SELECT FROM head WHERE (position, link) = ($3, $4)
+                            AND (SELECT count(*) FROM added) = cardinality($2::bytea[])),
+closed AS (UPDATE audit_head SET position = $5, link = $6, recorded_at = $7 FROM fits WHERE stream = $1),
+appended AS (
+    INSERT INTO audit_record ({", ".join(("stream", "recorded_at", "position", "link", *COLUMNS[3:-1]))})
+    SELECT $1, $7, new.* FROM fits, unnest($8::bigint[], $9::bytea[], $10::text[], $11::text[], $12::text[], $13::text[],
+        $14::timestamptz[], $15::text[], $16::text[], $17::text[], $18::text[], $19::boolean[], $20::bytea[]) AS new)
+{_FOUND}"""  # noqa: S608
+
+_last_seen: dict[str, Head] = {}
+"""Where each stream ended when this process last wrote to it: a guess, so that the rows are made before or while the
+database opens the stream. What the database says decides."""
 
 _READ = f"SELECT {', '.join(COLUMNS)} FROM audit_record WHERE stream = $1 AND position > $2 ORDER BY position LIMIT $3"  # noqa: S608
 _PAGE_ROWS = 500
@@ -62,43 +70,54 @@ async def append(connection: Connection, stream: str, entries: Sequence[Entry], 
     offered = first_of_each(entries)
     if not offered:
         return []
-    opening = asyncio.ensure_future(connection.fetchrow(_OPEN, stream, list(offered)))
-    await asyncio.sleep(0)  # the question is on its way before the rows are made
     guess = _last_seen.get(stream)
-    try:
-        rows = extend(guess, list(offered.values()), recorded_at) if guess else []
-    finally:
-        opened = await opening
+    if guess is not None and len(offered) <= _FEW_ROWS:
+        rows = extend(guess, list(offered.values()), recorded_at)
+        opened, is_written = await _write_few(connection, guess, list(offered), rows), True
+    else:
+        opening = asyncio.ensure_future(connection.fetchrow(_OPEN, stream, list(offered)))
+        await asyncio.sleep(0)  # the question is on its way before the rows are made
+        try:
+            rows = extend(guess, list(offered.values()), recorded_at) if guess else []
+        finally:
+            opened, is_written = await opening, False
     if opened is None:
         raise ValueError(f"no audit stream {stream!r}")
     end = Head(stream, opened["position"], opened["link"])
     added = opened["added"]
     if end != guess or added is not None:
         new = list(offered.values()) if added is None else _only(offered, added)
-        rows = extend(end, new, recorded_at)
+        rows, is_written = extend(end, new, recorded_at), False
     if not rows:
         return []
     _last_seen[stream] = Head(stream, rows[-1].position, rows[-1].link)
-    if len(rows) <= _FEW_ROWS:
-        fields = list(zip(*(row.entry for row in rows), strict=True))
-        await connection.execute(
-            _APPEND_FEW,
-            stream,
-            recorded_at,
-            [row.position for row in rows],
-            *fields,
-            rows[-1].position,
-            rows[-1].link,
-            [row.link for row in rows],
+    if not is_written:
+        await connection.copy_records_to_table(
+            "audit_record",
+            columns=COLUMNS,
+            records=[(stream, row.position, recorded_at, *row.entry, row.link) for row in rows],
         )
-        return rows
-    await connection.copy_records_to_table(
-        "audit_record",
-        columns=COLUMNS,
-        records=[(stream, row.position, recorded_at, *row.entry, row.link) for row in rows],
-    )
-    await connection.execute(_CLOSE, stream, rows[-1].position, rows[-1].link, recorded_at)
+        await connection.execute(_CLOSE, stream, rows[-1].position, rows[-1].link, recorded_at)
     return rows
+
+
+async def _write_few(
+    connection: Connection, guess: Head, identities: list[bytes], rows: list[Row]
+) -> asyncpg.Record | None:
+    """What `_OPEN` finds; the rows, which follow on `guess`, are written if that is where the stream ends."""
+    last = rows[-1]
+    columns = zip(*((row.position, row.link, *row.entry) for row in rows), strict=True)
+    return await connection.fetchrow(
+        _WRITE_FEW,
+        guess.stream,
+        identities,
+        guess.position,
+        guess.link,
+        last.position,
+        last.link,
+        last.recorded_at,
+        *columns,
+    )
 
 
 def _only(offered: dict[bytes, Entry], added: Sequence[bytes]) -> list[Entry]:
