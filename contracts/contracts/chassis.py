@@ -20,6 +20,8 @@ from contracts.outcome import (
     EffectRecorded,
     InputRefused,
     MessageParked,
+    NotificationsDropped,
+    NotificationsRecovered,
 )
 from contracts.parked import (
     DropParked,
@@ -44,6 +46,8 @@ class ChassisMessages:
     effect: type[EffectRecorded]
     refused: type[InputRefused]
     parked: type[MessageParked]
+    unheard: type[NotificationsDropped]
+    recovered: type[NotificationsRecovered]
     head: type[OutboxHead]
     resend: type[ResendEvents]
     acknowledge: type[AcknowledgeEvents]
@@ -74,6 +78,8 @@ SUFFIXES: dict[str, tuple[type[Message], str]] = {
     "effect": (EffectRecorded, "effect.recorded"),
     "refused": (InputRefused, "input.refused"),
     "parked": (MessageParked, "message.parked"),
+    "unheard": (NotificationsDropped, "notifications.dropped"),
+    "recovered": (NotificationsRecovered, "notifications.recovered"),
     "head": (OutboxHead, "outbox.head"),
     "resend": (ResendEvents, "outbox.resend"),
     "acknowledge": (AcknowledgeEvents, "outbox.acknowledge"),

@@ -1,5 +1,6 @@
 """What becomes of what came in: where a command stands, what a call did to the cloud, what was refused or set aside."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -134,3 +135,33 @@ class MessageParked(Event):
         "attempts": 8,
         "error": "KeyError: 'internal'",
     }
+
+
+class NotificationsDropped(Event):
+    """OpenStack's notifications come faster than they are read, and the full queue lets the oldest go; once each time."""
+
+    workspace: ResourceId = "site"
+    queue: Annotated[str, StringConstraints(max_length=255)]
+    messages: Annotated[int, Field(ge=1)]
+    """Dropped by now; they may be more."""
+    since: datetime
+    scans: bool
+    """Whether the service looks at everything at once instead; what only its notifications tell is lost otherwise."""
+
+    example = {
+        "queue": "tresor.network-policy.notifications",
+        "messages": 1200,
+        "since": "2026-11-21T10:00:00Z",
+        "scans": True,
+    }
+
+
+class NotificationsRecovered(Event):
+    """Nothing is dropped any more, and what was dropped has been scanned for."""
+
+    workspace: ResourceId = "site"
+    queue: Annotated[str, StringConstraints(max_length=255)]
+    messages: Annotated[int, Field(ge=1)]
+    since: datetime
+
+    example = {"queue": "tresor.network-policy.notifications", "messages": 5400, "since": "2026-11-21T10:00:00Z"}

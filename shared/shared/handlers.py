@@ -95,6 +95,8 @@ class Timer(Generic[C]):
     name: str
     seconds: Callable[[C], float]
     handler: TimerHandler[C]
+    is_scan: bool = False
+    """It finds what notifications would have told: when some are lost it is done at once."""
 
 
 @dataclass(frozen=True)
@@ -187,12 +189,14 @@ class Handlers(Generic[C]):
         self.notification_sink = sink
         return sink
 
-    def every(self, seconds: Callable[[C], float] | float) -> Callable[[TimerHandler[C]], TimerHandler[C]]:
-        """Do this again and again, give or take a fifth, in one replica only."""
+    def every(
+        self, seconds: Callable[[C], float] | float, *, is_scan: bool = False
+    ) -> Callable[[TimerHandler[C]], TimerHandler[C]]:
+        """Do this again and again, give or take a fifth, in one replica only; a scan also when notifications were lost."""
         period = seconds if callable(seconds) else lambda _: seconds
 
         def register(handler: TimerHandler[C]) -> TimerHandler[C]:
-            self.timers.append(Timer(handler.__name__, period, handler))
+            self.timers.append(Timer(handler.__name__, period, handler, is_scan))
             return handler
 
         return register

@@ -20,6 +20,7 @@ from shared.health import HealthServer
 from shared.hearing import Hearing
 from shared.lanes import DecideLane
 from shared.lease import Leases
+from shared.losses import Losses
 from shared.migrate import migrate
 from shared.notifications.firehose import Firehose
 from shared.notifications.scan import sealed_ahead
@@ -116,6 +117,7 @@ class Service(Generic[C]):
             url.get_secret_value(),
             service=self.handlers.service,
             sink=Hearing(runtime).take,
+            keep_count=Losses(runtime).count,
             prepare=sealed_ahead if self.handlers.notification_sink else None,
         )
 

@@ -55,7 +55,12 @@ def make_handlers() -> Handlers[Register]:
     @handlers.answer(provisioner.ShowWorkspace)
     async def shown(query: provisioner.ShowWorkspace, tx: Work[Register]) -> provisioner.WorkspaceShown:
         document = tx.context.documents.get(query.workspace)
-        return provisioner.WorkspaceShown(summary=document and summary(document), document=document)
+        held = [Problem(field="security-groups", reason="port p-1 of project x is in group g-1", remedy="have it go")]
+        return provisioner.WorkspaceShown(
+            summary=document and summary(document),
+            document=document,
+            problems=tuple(held) if query.workspace == "held" else (),
+        )
 
     @handlers.answer(provisioner.PlanWorkspace)
     async def planned(query: provisioner.PlanWorkspace, tx: Work[Register]) -> provisioner.WorkspacePlanned:

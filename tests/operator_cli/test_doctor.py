@@ -1,8 +1,10 @@
 """`tresor doctor` on a broker with a service, without one, and with rights as they should not be."""
 
+import asyncio
 import json
 from typing import Any
 
+import aio_pika
 import pytest
 
 from bootstrap.leases import BrokerLease
@@ -14,6 +16,8 @@ from shared.client.probes import publisher_of
 from shared.testing import Site
 from tests.operator_cli.conftest import Ended, Tresor
 from tests.operator_cli.provisioner_double import make_context, make_handlers
+from tests.shared.openstack_side import QUEUE, SERVICE, running
+from tests.waiting import until
 
 
 def states(ended: Ended) -> dict[str, str]:
@@ -57,6 +61,24 @@ async def test_what_is_there_is_ok_and_what_is_not_fails_with_a_remedy(
     await site.stop(service)
     stopped = states(await operator("doctor", "-o", "json", "--listen", "0"))
     assert stopped["broker: queues of provisioner"] == "FAIL", "the queue is there, and nobody reads it"
+
+
+async def test_a_queue_that_drops_without_being_counted_is_warned_of(operator: Tresor, broker: BrokerLease) -> None:
+    """Its reader takes away what it would count with, so that anybody sees it."""
+
+    async def asked() -> str:
+        url = broker.openstack_url_of(SERVICE)
+        async with running(url, lambda batch: asyncio.sleep(0)) as firehose:
+            await until(lambda: firehose.connected)
+            ended = await operator("doctor", "-o", "json", "--listen", "0", TRESOR_OPENSTACK_AMQP_URL=url)
+        return states(ended)["OpenStack's bus: drops are counted"]
+
+    async with await aio_pika.connect(broker.openstack_url) as connection:
+        channel = await connection.channel()
+        await channel.declare_queue(QUEUE, durable=True, arguments={"x-max-length": 500_000})
+        assert await asked() == "WARN"
+        await channel.queue_delete(QUEUE)
+        assert await asked() == "OK"
 
 
 async def test_an_administrator_as_operator_is_warned_of(site: Site, operator: Tresor, broker: BrokerLease) -> None:

@@ -101,6 +101,16 @@ async def test_who_may_not_is_told_so(
     assert "wrong" not in password.err, "no password is ever shown"
 
 
+async def test_what_a_workspace_waits_for_is_shown_and_watched(
+    served: Site, operator: Tresor, document_file: Write
+) -> None:
+    await operator("workspace", "create", "-f", str(document_file(name="held")))
+    for asked in (("workspace", "show", "held"), ("watch", "held", "--timeout", "8")):
+        ended = await operator(*asked, COLUMNS="200")
+        assert "port p-1 of project x is in group g-1" in ended.out, (asked, ended)
+        assert "have it go" in ended.out
+
+
 async def test_nobody_there_is_told_at_once(site: Site, operator: Tresor, document_file: Write) -> None:
     created = await operator("workspace", "create", "-f", str(document_file()))
     assert created.code == 5

@@ -8,11 +8,14 @@ from contracts.network_policy import (
     Duplicate,
     DuplicateFound,
     DuplicateResolved,
+    PolicyWithdrawn,
+    WithdrawalHeld,
     WorkspaceQuarantined,
     WorkspaceReleased,
 )
 from contracts.security_monitor import CHASSIS as MONITOR
 from contracts.security_monitor import FindingList, FindingRaised, FindingResolved, ListFindings
+from contracts.storage import CHASSIS as STORAGE
 from security_monitor.handlers import handlers
 from security_monitor.main import make_context
 from security_monitor.settings import Settings
@@ -127,3 +130,33 @@ async def test_an_end_that_is_told_again_is_one_finding(site: Site) -> None:
         f"command-rejected-{end.command_id}",
         f"command-rejected-{other.command_id}",
     ]
+
+
+async def test_dropped_notifications_are_a_finding_until_nothing_is_dropped(site: Site) -> None:
+    begun = CHASSIS.unheard.model_validate(CHASSIS.unheard.example)
+    other = STORAGE.unheard.model_validate(STORAGE.unheard.example)
+    await resolved_by(
+        site, begun, other, CHASSIS.recovered.model_validate(CHASSIS.recovered.example), "notifications-dropped"
+    )
+    first = site.tap.of(FindingRaised)[0].finding
+    assert (first.severity, first.workspace, first.mend) == ("medium", None, "tresor doctor")
+    assert begun.queue in first.cause
+    assert str(begun.messages) in first.cause
+
+
+async def test_a_gap_in_the_audit_log_is_graver(site: Site) -> None:
+    await site.tell(MONITOR.unheard.model_validate({**MONITOR.unheard.example, "scans": False}))
+    finding = (await site.tap.until(FindingRaised)).finding
+    assert finding.severity == "high"
+    assert "the audit log has a gap" in finding.cause
+
+
+async def test_whoever_holds_a_deletion_up_is_named_until_it_goes_on(site: Site) -> None:
+    held = WithdrawalHeld.model_validate(WithdrawalHeld.example)
+    await site.tell(held)
+    finding = (await site.tap.until(FindingRaised)).finding
+    (holder,) = held.holders
+    assert all(each in finding.cause for each in (holder.port_id, holder.project_id, holder.device_id))
+    assert finding.mend == f"openstack port unset --security-group {holder.group_id} {holder.port_id}"
+    await site.tell(PolicyWithdrawn(workspace=held.workspace, generation=held.generation))
+    assert (await site.tap.until(FindingResolved)).finding.finding_id == finding.finding_id

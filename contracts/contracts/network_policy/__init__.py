@@ -23,7 +23,13 @@ from contracts.network_policy.plan import (
     PolicyRefused,
     RolePlan,
 )
-from contracts.network_policy.policy import DeletionCleared, PolicyEnforced, PolicyWithdrawn
+from contracts.network_policy.policy import (
+    DeletionCleared,
+    PolicyEnforced,
+    PolicyWithdrawn,
+    PortHolder,
+    WithdrawalHeld,
+)
 from contracts.network_policy.policy_tests import (
     KeptPolicyTest,
     PolicyTestFailed,
@@ -116,6 +122,7 @@ __all__ = [
     "PolicyTestsRun",
     "PolicyTestsShown",
     "PolicyWithdrawn",
+    "PortHolder",
     "PutPolicyTests",
     "Quarantine",
     "QuarantineWorkspace",
@@ -135,6 +142,7 @@ __all__ = [
     "ShowPolicyTests",
     "SpuriousPort",
     "Whose",
+    "WithdrawalHeld",
     "WorkspaceIsolation",
     "WorkspaceQuarantined",
     "WorkspaceReleased",

@@ -16,6 +16,8 @@ from contracts.outcome import (
     EffectRecorded,
     InputRefused,
     MessageParked,
+    NotificationsDropped,
+    NotificationsRecovered,
 )
 from contracts.parked import ParkedDropped, ParkedReplayed
 
@@ -157,6 +159,17 @@ def _cleared(message: network_policy.DuplicateResolved) -> Sentence:
     return Sentence(f"only one port says {message.mac_address} any more{removed}", good=True)
 
 
+def _held(message: network_policy.WithdrawalHeld) -> Sentence:
+    ports = "; ".join(
+        f"port {one.port_id} of project {one.project_id or '?'} ({one.device_owner or 'no device'} {one.device_id})"
+        f" is in group {one.group_id}"
+        for one in message.holders[:3]
+    )
+    more = len(message.holders) - 3 + message.more
+    others = f" and {more} more" if more > 0 else ""
+    return Sentence(f"the groups can't go: {ports}{others}; it goes on by itself once they are out of them", good=False)
+
+
 _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
     CommandAccepted: lambda m: Sentence(f"{m.command_type} of {m.holder} is accepted"),
     CommandApplied: lambda m: Sentence(f"{m.command_type} of {m.holder} is applied", good=True),
@@ -172,6 +185,14 @@ _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
     EffectRecorded: _effect,
     InputRefused: lambda m: Sentence(f"input refused, {m.reason}: {m.detail}", good=False),
     MessageParked: lambda m: Sentence(f"{m.message_type} set aside after {m.attempts} attempts: {m.error}", good=False),
+    NotificationsDropped: lambda m: Sentence(
+        f"{m.messages} or more of OpenStack's notifications were dropped unread by {m.queue}"
+        + (": scanning at once" if m.scans else ""),
+        good=False,
+    ),
+    NotificationsRecovered: lambda m: Sentence(
+        f"{m.queue} drops nothing any more; {m.messages} notifications were dropped", good=True
+    ),
     ParkedReplayed: lambda m: Sentence(f"{m.message_type} that was set aside is handled again, for {m.holder}"),
     ParkedDropped: lambda m: Sentence(f"{m.message_type} that was set aside is dropped by {m.holder}"),
     provisioner.WorkspaceDeclared: lambda m: Sentence(f"generation {m.generation} declared, project {m.project_id}"),
@@ -191,6 +212,7 @@ _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
     network_policy.PolicyRefused: lambda m: Sentence(f"policy not begun: {_problems(m.problems)}", good=False),
     network_policy.DeletionCleared: lambda m: Sentence("no quarantine stands in the way of the deletion", good=True),
     network_policy.PolicyWithdrawn: lambda m: Sentence("security groups are gone", good=True, ends=True),
+    network_policy.WithdrawalHeld: _held,
     network_policy.IsolationViolated: lambda m: Sentence(
         f"isolation violated: {m.counterexamples[0].why}" + (f" (and {m.more} more)" if m.more else ""), good=False
     ),

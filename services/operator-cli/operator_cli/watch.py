@@ -55,10 +55,11 @@ async def _show_state(session: "Session", workspace: str | None, board: "Board",
     from shared.client import NobodyThere, Unanswered
 
     try:
-        summary = (await session.ask(ShowWorkspace(workspace=workspace), WorkspaceShown, 3.0)).summary
+        shown = await session.ask(ShowWorkspace(workspace=workspace), WorkspaceShown, 3.0)
     except (Unanswered, NobodyThere) as error:
         board.note(str(error), session.clock.now())
         return
+    summary = shown.summary
     if summary is None:
         board.note(f"there is no workspace '{workspace}' yet", session.clock.now())
         return
@@ -67,6 +68,8 @@ async def _show_state(session: "Session", workspace: str | None, board: "Board",
         f"{summary.nodes_active} of {summary.nodes} nodes active",
         session.clock.now(),
     )
+    for problem in shown.problems:
+        board.note(f"{problem.reason}: {problem.remedy}", session.clock.now())
     if until_ready and summary.state in ("ready", "failed", "deleted"):
         raise typer.Exit({"ready": Exit.OK, "failed": Exit.FAILED, "deleted": Exit.NEGATIVE}[summary.state])
 

@@ -28,27 +28,38 @@ def dropped_name(queue: str) -> str:
 class Drops:
     """The small queue of one reader. Belongs to the reader's thread."""
 
-    def __init__(self, wire: Wire, queue: str, limits: QueueLimits, tell: Callable[[int], None]) -> None:
-        """`tell` is given how many were dropped since the last time, at the least."""
+    def __init__(self, wire: Wire, queue: str, limits: QueueLimits, tell: Callable[[int], bool]) -> None:
+        """`tell` is given how many were dropped since the last time, at the least; False when it is to be told again."""
         self._wire = wire
         self._name = dropped_name(queue)
         self._limits = limits
         self._tell = tell
 
     def count(self) -> bool:
-        """Count, tell and empty; False where the broker lets us not. What is missing of it is made first."""
+        """Count, tell and empty; False where the broker lets us not. What is missing of it is made first.
+
+        Emptied once it is told: should this process die between the two, they are told of twice rather than never.
+        """
         try:
             waiting = self._declare()
-            if waiting:
+            if self._tell(waiting) and waiting:
                 emptied = self._wire.probe(commands.Queue.Purge(queue=self._name), commands.Queue.PurgeOk)
                 assert isinstance(emptied, commands.Queue.PurgeOk)
-                self._tell(emptied.message_count or waiting)
+                if (more := (emptied.message_count or 0) - waiting) > 0:  # came meanwhile
+                    self._tell(more)
         except ChannelRefused as refused:
             if refused.code not in (_ACCESS_REFUSED, _PRECONDITION_FAILED):
                 raise
             logger().warning("notifications.drops_not_counted", queue=self._name, error=str(refused))
             return False
         return True
+
+    def give_up(self) -> None:
+        """Take it away, as the queue drops elsewhere: that it is missing says to everybody that nothing is counted."""
+        try:
+            self._wire.probe(commands.Queue.Delete(queue=self._name), commands.Queue.DeleteOk)
+        except ChannelRefused as refused:
+            logger().warning("notifications.drops_not_counted", queue=self._name, error=str(refused))
 
     def _declare(self) -> int:
         """Make it where it is missing; how many messages are in it."""

@@ -19,6 +19,8 @@ from shared.telemetry import logger
 
 Sink = Callable[[list[Raw]], Awaitable[None]]
 """Makes a batch durable, or raises: then the same batch comes again. Broken messages are its to put into quarantine."""
+KeepCount = Callable[[str, int], Awaitable[bool]]
+"""Told at each count which queue dropped how many messages unread, none mostly; False: it could not keep that."""
 
 PREFETCH = 2500
 """Messages that the broker sends ahead of their acknowledgement; each takes some 5 kB while it waits."""
@@ -26,6 +28,8 @@ _FIRST_RETRY_SECONDS = 0.2
 _LONGEST_RETRY_SECONDS = 10.0
 _SETTLED_SECONDS = 30.0
 _SLICE_MESSAGES = 16
+_COUNT_SECONDS = 5.0
+"""So long the reader waits for a count to be kept: its heartbeats must not wait longer."""
 
 
 class Firehose:
@@ -46,6 +50,7 @@ class Firehose:
         liveness_seconds: float = 10.0,
         prepare: Callable[[Raw], Raw] | None = None,
         reader: Callable[[Subscription], Reader] = FrameReader,
+        keep_count: KeepCount | None = None,
     ) -> None:
         """`prepare` is applied to each message while the sink waits for its database; it must not raise."""
         self.subscription = Subscription(
@@ -65,6 +70,8 @@ class Firehose:
         self._ids = ids or Ids()
         self._prepare = prepare
         self._make_reader = reader
+        self._keep_count = keep_count
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._ready: list[Raw] = []
         self._ready_tag = 0
         self._is_ready = asyncio.Event()
@@ -93,6 +100,7 @@ class Firehose:
 
     async def run(self) -> None:
         """Take notifications until `stop`. Never raises for what the broker or the sink does."""
+        self._loop = asyncio.get_running_loop()
         delay_seconds = _FIRST_RETRY_SECONDS
         while not self._stopping.is_set():
             began = self._clock.monotonic_seconds()
@@ -179,10 +187,26 @@ class Firehose:
                 return False
             delay_seconds = min(delay_seconds * 2, _LONGEST_RETRY_SECONDS)
 
-    def _count_dropped(self, count: int) -> None:
+    def _count_dropped(self, count: int) -> bool:
+        """In the reader's thread, which waits for what is to be kept, and not for a count of nothing."""
+        if self._keep_count is not None and self._loop is not None:
+            kept = asyncio.run_coroutine_threadsafe(self._kept(self.subscription.queue, count), self._loop)
+            try:
+                if count and not kept.result(_COUNT_SECONDS):
+                    return False
+            except TimeoutError:
+                return False
         self.dropped += count
         NOTIFICATIONS_DROPPED.inc(count)
-        logger().warning("notifications.dropped", queue=self.subscription.queue, at_least=count)
+        return True
+
+    async def _kept(self, queue: str, count: int) -> bool:
+        assert self._keep_count is not None
+        try:
+            return await self._keep_count(queue, count)
+        except Exception:
+            logger().exception("notifications.count_not_kept", queue=queue, dropped=count)
+            return False
 
     async def _pause(self, seconds: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep(seconds))

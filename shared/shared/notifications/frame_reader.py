@@ -111,6 +111,9 @@ class FrameReader:
             if refused.code not in (_ACCESS_REFUSED, _PRECONDITION_FAILED):
                 raise
             logger().warning("notifications.queue_as_it_is", queue=want.queue, error=str(refused))
+            if refused.code == _PRECONDITION_FAILED and self._are_drops_counted:
+                self._are_drops_counted = False
+                self._drops.give_up()
             self._wire.probe(commands.Queue.Declare(queue=want.queue, passive=True), commands.Queue.DeclareOk)
 
     def _bind(self, *, missing_only: bool = False) -> None:

@@ -22,8 +22,8 @@ class Subscription(NamedTuple):
     liveness_seconds: float = 10.0
     """How often the broker is asked whether it sees the consumer, all bindings are made again, and what was dropped is counted."""
     heartbeat_seconds: int = 15
-    on_dropped: Callable[[int], None] = lambda _: None
-    """Told how many messages the queue dropped unread, at the least. From the reader's thread."""
+    on_dropped: Callable[[int], bool] = lambda _: True
+    """Told at each count how many messages the queue dropped unread, at the least; False: say it again. From the reader's thread."""
 
 
 class Reader(Protocol):

@@ -47,6 +47,11 @@ class ObservingCloud:
         """The project's ports."""
         return await self._get(lambda c: everything(c, "/ports", "ports", reading.port, project_id=project_id))
 
+    async def ports_in(self, group_ids: Iterable[str]) -> tuple[Port, ...]:
+        """The ports in any of the groups, whosever they are."""
+        wanted = tuple(group_ids)
+        return await self._get(lambda c: everything(c, "/ports", "ports", reading.port, security_groups=wanted))
+
     async def project_ids(self) -> frozenset[str] | None:
         """All projects that exist; None where the account is not shown them all. Raises CloudError."""
         return await self._get(project_ids)

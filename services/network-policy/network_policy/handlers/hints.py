@@ -54,7 +54,7 @@ async def on_address_group_changed(seen: Notification, tx: Work[Context]) -> Non
         tx.reconcile(WHOLE_CLOUD, SETTLING_SECONDS)
 
 
-@handlers.every(lambda context: context.scan_seconds)
+@handlers.every(lambda context: context.scan_seconds, is_scan=True)
 async def scan(tx: Work[Context]) -> None:
     """What nobody told of: everything is looked at again."""
     await store.forget_changes(tx.connection, tx.now)

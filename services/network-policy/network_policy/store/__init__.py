@@ -50,6 +50,7 @@ from network_policy.store.saving import (
     save_told,
     save_verdict,
     set_suspect,
+    withdrawal_held,
     withdrawn,
 )
 
@@ -101,6 +102,7 @@ __all__ = [
     "save_verdict",
     "set_suspect",
     "versions",
+    "withdrawal_held",
     "withdrawn",
     "without_outcome",
     "workspaces_about",

@@ -66,6 +66,10 @@ class Known:
     """Those that have not ended."""
     scanned_at: datetime | None = None
     """When the last full scan began that wrote into the history."""
+    held_since: datetime | None = None
+    """When ports first held its withdrawal up."""
+    held_by: tuple[str, ...] = ()
+    """Those that were told of."""
 
     @property
     def is_ready_to_enforce(self) -> bool:
@@ -147,6 +151,8 @@ async def _load(connection: Connection, names: list[str] | None) -> tuple[Known,
             nodes=Nodes(ports.get(name, {}), frozenset(servers.get(name, ())), confinement(held.get(name, ()))),
             quarantines=held.get(name, ()),
             scanned_at=row["scanned_at"],
+            held_since=row["held_since"],
+            held_by=tuple(row["held_by"]),
         )
         for row in rows
     )

@@ -92,6 +92,13 @@ async def emptied(connection: Connection, workspace: str, generation: int, proje
     return bool(await connection.fetchval(_ENDING, workspace, generation, "emptied", project_id))
 
 
+async def withdrawal_held(connection: Connection, workspace: str, since: datetime, told: Iterable[str]) -> None:
+    """Remember that ports hold the withdrawal up, and which of them were told of."""
+    await connection.execute(
+        "UPDATE workspace SET held_since = $2, held_by = $3 WHERE workspace = $1", workspace, since, list(told)
+    )
+
+
 async def withdrawn(connection: Connection, workspace: str) -> None:
     """Nothing of the workspace's policy is left in the cloud: forget what was in it."""
     for table in ("role_group", "known_rule", "node_port", "seen_change", "prompt_repair"):
@@ -99,6 +106,7 @@ async def withdrawn(connection: Connection, workspace: str) -> None:
     await connection.execute(
         "UPDATE workspace SET state = 'withdrawn', network_ids = '{}', networks_generation = NULL,"
         " enforced_generation = NULL, enforced_groups = '{}', open_drift = '{}', violation = '', suspect = false,"
+        " held_since = NULL, held_by = '{}',"
         " policy_tests = '[]', policy_test_results = '{}', policy_tests_observed_at = NULL"
         " WHERE workspace = $1",
         workspace,

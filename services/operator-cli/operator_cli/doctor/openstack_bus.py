@@ -20,6 +20,10 @@ TURN_ON = (
     "in each service's configuration: [oslo_messaging_notifications] driver = messagingv2 (Kolla leaves it off unless "
     "Ceilometer or Designate is enabled); an exchange appears at a service's first notification"
 )
+UNCOUNTED_REMEDY = (
+    "the queue was made with other arguments, by an earlier version perhaps: stop the service, delete "
+    "`tresor.<service>.notifications` on OpenStack's broker, start the service, which makes it anew and scans"
+)
 TRANSIENT_REMEDY = (
     "set amqp_durable_queues and rabbit_quorum_queue in OpenStack, or permit transient_nonexcl_queues on this broker"
 )
@@ -74,6 +78,13 @@ async def _queues(probe: Probe) -> AsyncIterator[Check]:
         yield Check(AREA, "our queues", "FAIL", f"not read: {', '.join(unread)}", "are these services running?")
     else:
         yield Check(AREA, "our queues", "OK", f"read by {', '.join(there)}")
+    # The reader takes the queue of the dropped away where its own was made without it.
+    counted = [service for service in there if await probe.queue(f"tresor.{service}.notifications.dropped") is not None]
+    if uncounted := [service for service in there if service not in counted]:
+        detail = f"what it drops when it is full is counted nowhere: {', '.join(uncounted)}"
+        yield Check(AREA, "drops are counted", "WARN", detail, UNCOUNTED_REMEDY)
+    elif there:
+        yield Check(AREA, "drops are counted", "OK", f"by {', '.join(counted)}")
     for name in STANDARD_QUEUES:
         state = await probe.queue(name)
         if state is not None and not state.consumers and state.messages > UNREAD_MESSAGES:

@@ -10,6 +10,8 @@ from contracts.network_policy import (
     DeletionCleared,
     PolicyEnforced,
     PolicyWithdrawn,
+    PortHolder,
+    WithdrawalHeld,
     WorkspaceQuarantined,
     WorkspaceReleased,
 )
@@ -20,6 +22,10 @@ from contracts.workspace import Workspace
 from provisioner.domain import change, custody
 from provisioner.domain.plan import Custody, Gates
 from provisioner.domain.record import Nodes, Proposal, Record
+
+HELD = "security-groups"
+"""What a problem is about that ports make which hold a deleted workspace's groups."""
+_FREE = "have whoever owns it take it out of the group, or delete it; the deletion goes on by itself"
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,31 @@ def unstored(record: Record, seen: StorageFailed) -> Decision | None:
 
 def withdrawn(record: Record, seen: PolicyWithdrawn) -> Record | None:
     """With its groups gone; None when that is of another generation."""
-    return _leaving(record, seen.generation, withdrawn_generation=seen.generation)
+    gone = _leaving(record, seen.generation, withdrawn_generation=seen.generation)
+    return gone and replace(gone, problems=tuple(each for each in gone.problems if each.field != HELD))
+
+
+def held_up(record: Record, seen: WithdrawalHeld) -> Record | None:
+    """With who holds its groups, for whoever asks what it waits for; None when that is of another generation."""
+    if seen.generation != record.generation or record.state != "deleting":
+        return None
+    if record.gates.withdrawn_generation >= seen.generation:
+        return None
+    more = (
+        (Problem(field=HELD, reason=f"{seen.more} more ports are in groups of this workspace", remedy=_FREE),)
+        if seen.more
+        else ()
+    )
+    return replace(record, problems=(*map(_holding, seen.holders), *more))
+
+
+def _holding(port: PortHolder) -> Problem:
+    device = " ".join(part for part in (port.device_owner, port.device_id) if part) or "no device"
+    return Problem(
+        field=HELD,
+        reason=f"port {port.port_id} of project {port.project_id or '?'} ({device}) is in group {port.group_id}",
+        remedy=f"{_FREE}: openstack port unset --security-group {port.group_id} {port.port_id}",
+    )
 
 
 def released(record: Record, seen: StorageReleased) -> Record | None:

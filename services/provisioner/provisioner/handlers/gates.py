@@ -5,6 +5,7 @@ from contracts.network_policy import (
     DeletionCleared,
     PolicyEnforced,
     PolicyWithdrawn,
+    WithdrawalHeld,
     WorkspaceQuarantined,
     WorkspaceReleased,
 )
@@ -48,6 +49,14 @@ async def on_policy_withdrawn(seen: PolicyWithdrawn, tx: Work[Context]) -> None:
     """The groups of a workspace that goes are gone."""
     known = await store.load(tx.connection, seen.workspace, lock=True)
     await _keep(tx, known and life.withdrawn(known, seen))
+
+
+@handlers.on(WithdrawalHeld)
+async def on_withdrawal_held(seen: WithdrawalHeld, tx: Work[Context]) -> None:
+    """Somebody's ports are in the groups of a workspace that goes: whoever asks what it waits for is told whose."""
+    known = await store.load(tx.connection, seen.workspace, lock=True)
+    if held := known and life.held_up(known, seen):
+        await store.save(tx.connection, held)
 
 
 @handlers.on(DeletionCleared)

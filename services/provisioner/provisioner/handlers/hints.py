@@ -40,7 +40,7 @@ async def scan_site(tx: Work[Context]) -> None:
     tx.reconcile(SITE_KEY)
 
 
-@handlers.every(lambda context: context.scan_seconds)
+@handlers.every(lambda context: context.scan_seconds, is_scan=True)
 async def scan(tx: Work[Context]) -> None:
     """Look at every workspace again: notifications get lost, and of some things there are none (facts 4 and 5)."""
     for name in await store.names_present(tx.connection):

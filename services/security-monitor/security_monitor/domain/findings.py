@@ -18,6 +18,7 @@ POLICY_DRIFT = "policy-drift"
 NOBODY_NAMED = "no notification names who did it: a scan found it"
 ISOLATION_VIOLATED = "isolation-violated"
 WORLD_OPEN = "world-open"
+NOTIFICATIONS_DROPPED = "notifications-dropped"
 
 _BYPASSES = frozenset(
     {"port-unprotected", "port-trusted", "port-address-pairs", "port-on-internal-network", "port-dhcp-options"}
@@ -59,6 +60,10 @@ def from_message(envelope: Envelope) -> Finding | Resolution | None:
     if kind == "network-policy.policy-test.passed":
         test = network.key_of_test(envelope.data.get("test"))
         return Resolution((network.POLICY_TEST_FAILED,), workspace, envelope.time, test)
+    if kind == "network-policy.policy.withdrawn":
+        return Resolution((network.WITHDRAWAL_HELD,), workspace, envelope.time)
+    if kind.endswith(".notifications.recovered"):
+        return Resolution((NOTIFICATIONS_DROPPED,), workspace, envelope.time, key_of(_service_of(envelope)))
     made = _MADE.get(kind) or next((make for suffix, make in _MADE_BY_SUFFIX if kind.endswith(suffix)), None)
     return made(envelope, workspace) if made else None
 
@@ -162,7 +167,7 @@ def _refused(envelope: Envelope, workspace: str) -> Finding:
         workspace,
         rule="input-refused",
         severity=severity,
-        title=f"{envelope.source.removeprefix('tresor/')} refused an input: {reason}",
+        title=f"{_service_of(envelope)} refused an input: {reason}",
         cause=envelope.data.get("detail") or reason,
         actor=said(who)[:255],
         mend="tresor parked --refused",
@@ -171,7 +176,7 @@ def _refused(envelope: Envelope, workspace: str) -> Finding:
 
 
 def _parked(envelope: Envelope, workspace: str) -> Finding:
-    service = envelope.source.removeprefix("tresor/")
+    service = _service_of(envelope)
     return finding_of(
         envelope,
         workspace,
@@ -183,6 +188,30 @@ def _parked(envelope: Envelope, workspace: str) -> Finding:
     )
 
 
+def _unheard(envelope: Envelope, workspace: str) -> Finding:
+    service, since = _service_of(envelope), str(envelope.data.get("since"))
+    instead = (
+        "it scans for what they told at once"
+        if envelope.data.get("scans")
+        else "what only notifications tell is lost: the audit log has a gap there"
+    )
+    return finding_of(
+        envelope,
+        workspace,
+        rule=NOTIFICATIONS_DROPPED,
+        severity="medium" if envelope.data.get("scans") else "high",
+        title=f"OpenStack's notifications come faster than {service} reads them, and the oldest are dropped",
+        cause=f"queue {envelope.data.get('queue')} was full: {envelope.data.get('messages')} or more went unread; {instead}",
+        mend="tresor doctor",
+        key=service,
+        once_for=since,
+    )
+
+
+def _service_of(envelope: Envelope) -> str:
+    return envelope.source.removeprefix("tresor/")
+
+
 Maker = Callable[[Envelope, str], Finding]
 _MADE: dict[str, Maker] = {
     "network-policy.drift.detected": _drifted,
@@ -190,12 +219,14 @@ _MADE: dict[str, Maker] = {
     "network-policy.workspace.quarantined": network.quarantined,
     "network-policy.duplicate.found": network.duplicate,
     "network-policy.policy-test.failed": network.policy_test,
+    "network-policy.withdrawal.held": network.withdrawal_held,
 }
 _MADE_BY_SUFFIX: tuple[tuple[str, Maker], ...] = (
     (".command.rejected", _rejected),
     (".command.failed", _rejected),
     (".input.refused", _refused),
     (".message.parked", _parked),
+    (".notifications.dropped", _unheard),
 )
 
 WATCHED = ("security_group_rule.create.end", "identity.authenticate")

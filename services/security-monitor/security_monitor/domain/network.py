@@ -10,6 +10,7 @@ QUARANTINED = "workspace-quarantined"
 DUPLICATE_PORTS = "duplicate-ports"
 MAC_FLAP = "mac-flap"
 POLICY_TEST_FAILED = "policy-test-failed"
+WITHDRAWAL_HELD = "withdrawal-held"
 
 
 def quarantined(envelope: Envelope, workspace: str) -> Finding:
@@ -48,6 +49,26 @@ def duplicate(envelope: Envelope, workspace: str) -> Finding:
         cause=reasons or "none of them is plainly spurious: a person has to choose",
         mend=f"tresor ports remove {spurious[0].get('port_id')}" if spurious else "tresor ports duplicates",
         key=mac,
+    )
+
+
+def withdrawal_held(envelope: Envelope, workspace: str) -> Finding:
+    holders = [one for one in envelope.data.get("holders") or () if isinstance(one, dict)]
+    first = holders[0] if holders else {}
+    words = "; ".join(
+        f"port {one.get('port_id')} of project {one.get('project_id') or '?'}"
+        f" ({one.get('device_owner') or 'no device'} {one.get('device_id') or ''}) in group {one.get('group_id')}"
+        for one in holders[:5]
+    )
+    count = len(holders) + int(envelope.data.get("more") or 0)
+    return finding_of(
+        envelope,
+        workspace,
+        rule=WITHDRAWAL_HELD,
+        severity="medium",
+        title=f"{workspace} can't be deleted: {'a port is' if count == 1 else f'{count} ports are'} in its security groups",
+        cause=words,
+        mend=f"openstack port unset --security-group {first.get('group_id')} {first.get('port_id')}",
     )
 
 

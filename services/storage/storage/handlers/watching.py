@@ -31,7 +31,7 @@ async def on_storage_changed(seen: Notification, tx: Work[Context]) -> None:
         tx.reconcile(workspace)
 
 
-@handlers.every(lambda context: context.scan_seconds)
+@handlers.every(lambda context: context.scan_seconds, is_scan=True)
 async def scan(tx: Work[Context]) -> None:
     """Look at everything: of access rules Manila tells nobody (fact 5), so that this period bounds what goes unseen."""
     for workspace in await store.kept(tx.connection):
