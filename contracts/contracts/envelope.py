@@ -36,6 +36,8 @@ class Role(StrEnum):
     SECURITY_OFFICER = "security-officer"
     AUDITOR = "auditor"
     SERVICE = "service"
+    SCHEDULER = "scheduler"
+    """A batch system's hooks: they ask burst-scheduler for nodes, and for nothing else."""
 
 
 class Message(BaseModel):
@@ -80,7 +82,7 @@ class Answer(Message):
 class Query(Message):
     """Asks its owner to say something; signed, changes nothing, answered to the asker alone."""
 
-    roles: ClassVar[frozenset[Role]] = frozenset(Role)
+    roles: ClassVar[frozenset[Role]] = frozenset(Role) - {Role.SCHEDULER}
     answer: ClassVar[type[Answer]]
 
 

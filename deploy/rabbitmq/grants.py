@@ -18,7 +18,9 @@ OPENSTACK_VHOST: Final = "openstack"
 SERVICES: Final = ("provisioner", "network-policy", "storage", "burst-scheduler", "security-monitor")
 OPERATOR: Final = "operator"
 """The user of the command line."""
-USERS: Final = (*SERVICES, OPERATOR)
+SCHEDULER: Final = "scheduler"
+"""The user of a batch system's hooks: it publishes commands about nodes, and reads nothing."""
+USERS: Final = (*SERVICES, OPERATOR, SCHEDULER)
 
 COMMANDS: Final = "tresor.commands"
 EVENTS: Final = "tresor.events"
@@ -92,6 +94,7 @@ def permissions(vhost: str = VHOST, openstack_vhost: str = OPENSTACK_VHOST) -> I
         write=f"^({own}|{_any_of((COMMANDS, QUERIES))})$",
         read=f"^({own}|{_any_of((EVENTS,))})$",
     )
+    yield Permission(SCHEDULER, vhost, configure=NOTHING, write=f"^({_any_of((COMMANDS,))})$", read=NOTHING)
 
 
 def topic_permissions(vhost: str = VHOST, openstack_vhost: str = OPENSTACK_VHOST) -> Iterator[TopicPermission]:
@@ -107,6 +110,9 @@ def topic_permissions(vhost: str = VHOST, openstack_vhost: str = OPENSTACK_VHOST
     yield TopicPermission(OPERATOR, vhost, COMMANDS, write=anyone, read=NO_KEY)
     yield TopicPermission(OPERATOR, vhost, EVENTS, write=NO_KEY, read=ANY)
     yield TopicPermission(OPERATOR, vhost, QUERIES, write=anyone, read=NO_KEY)
+    yield TopicPermission(SCHEDULER, vhost, COMMANDS, write=r"^burst-scheduler\.nodes\..+", read=NO_KEY)
+    for exchange in (EVENTS, QUERIES):
+        yield TopicPermission(SCHEDULER, vhost, exchange, write=NO_KEY, read=NO_KEY)
 
 
 def _any_of(names: tuple[str, ...]) -> str:

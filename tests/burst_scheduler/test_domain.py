@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burst_scheduler import domain
-from burst_scheduler.domain import Known
+from burst_scheduler.domain import pools as domain
+from burst_scheduler.domain.pools import Known
 from contracts.burst_scheduler import PoolReady, PoolRemoved
 from contracts.examples import DOCUMENT, PROJECT_ID, WORKSPACE
 from contracts.provisioner import WorkspaceDeclared, WorkspaceDeleting, WorkspaceReady

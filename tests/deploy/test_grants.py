@@ -158,13 +158,35 @@ async def test_a_service_on_tresors_vhost(wired: BrokerLease, service: str) -> N
     await connection.close()
 
 
-@pytest.mark.parametrize("user", [*SERVICES, "operator"])
+async def test_a_batch_systems_hooks(wired: BrokerLease) -> None:
+    """They ask for nodes, and neither read nor make anything."""
+    expected: dict[str, tuple[bool, Action]] = {
+        "ask for nodes": (True, publish("tresor.commands", "burst-scheduler.nodes.resume", user_id="scheduler")),
+        "ask for nodes of another": (False, publish("tresor.commands", "provisioner.nodes.resume")),
+        "publish a command with no key": (False, publish("tresor.commands", "")),
+        "publish an event": (False, publish("tresor.events", "burst-scheduler.nodes.wanted")),
+        "ask a query": (False, publish("tresor.queries", "burst-scheduler.nodes.list")),
+        "publish through the default exchange": (False, publish("", "tresor.burst-scheduler.work")),
+        "declare a queue": (False, declare_queue("tresor.scheduler.work")),
+        "declare an exchange": (False, declare_exchange("tresor.commands")),
+        "consume a queue": (False, consume("tresor.burst-scheduler.work")),
+        "purge a queue": (False, purge("tresor.burst-scheduler.work")),
+    }
+    for service in SERVICES:
+        name = f"command {service} otherwise"
+        expected[name] = (False, publish("tresor.commands", f"{service}.workspace.delete"))
+    connection = await aio_pika.connect(wired.url_of("scheduler"))
+    assert await wrong_ones(connection, expected) == []
+    await connection.close()
+
+
+@pytest.mark.parametrize("user", [*SERVICES, "operator", "scheduler"])
 async def test_nobody_speaks_under_another_name(wired: BrokerLease, user: str) -> None:
     connection = await aio_pika.connect(wired.url_of(user))
     channel = await connection.channel()
     other = "storage" if user != "storage" else "provisioner"
     with pytest.raises(ChannelPreconditionFailed):
-        await publish("tresor.commands", "storage.workspace.create", user_id=other)(channel)
+        await publish("tresor.commands", "burst-scheduler.nodes.resume", user_id=other)(channel)
     await connection.close()
 
 

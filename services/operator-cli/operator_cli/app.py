@@ -9,6 +9,7 @@ import typer
 from operator_cli import (
     approvals,
     audit,
+    burst,
     cloud_audit,
     events,
     findings,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(workspaces.app, name="workspace")
 app.add_typer(keys.app, name="keys")
+app.add_typer(burst.app, name="burst")
 app.add_typer(audit.app, name="audit-log")
 app.add_typer(policy.app, name="policy")
 app.command("watch")(watch.watch)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Keys: generate, list, show, add, revoke.")
 
-ROLES = ("operator", "security-officer", "auditor", "service")
+ROLES = ("operator", "security-officer", "auditor", "service", "scheduler")
 MAX_ENTRY_BYTES = 64 * 1024
 
 Ring = Annotated[

@@ -170,6 +170,11 @@ def _held(message: network_policy.WithdrawalHeld) -> Sentence:
     return Sentence(f"the groups can't go: {ports}{others}; it goes on by itself once they are out of them", good=False)
 
 
+def _nodes(nodes: tuple[burst_scheduler.WantedNode | burst_scheduler.ReleasedNode, ...]) -> str:
+    more = f" and {len(nodes) - 3} more nodes" if len(nodes) > 3 else ""
+    return ", ".join(node.name for node in nodes[:3]) + more
+
+
 _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
     CommandAccepted: lambda m: Sentence(f"{m.command_type} of {m.holder} is accepted"),
     CommandApplied: lambda m: Sentence(f"{m.command_type} of {m.holder} is applied", good=True),
@@ -240,6 +245,14 @@ _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
         f"pool of {m.role} ready: up to {m.max_nodes} nodes at {m.provider}", good=True, ends=True
     ),
     burst_scheduler.PoolRemoved: lambda m: Sentence("the pool takes no more demand", good=True, ends=True),
+    burst_scheduler.NodesWanted: lambda m: Sentence(f"{_nodes(m.nodes)} wanted of {m.provider}"),
+    burst_scheduler.NodesReleased: lambda m: Sentence(
+        f"{_nodes(m.nodes)} to go from {m.provider}: {m.reason.replace('-', ' ')}",
+        good=False if m.reason == "gave-up" else None,
+    ),
+    burst_scheduler.NodesRefused: lambda m: Sentence(
+        f"{len(m.nodes)} nodes are not to be had, from {m.nodes[0]} on: {m.problem.reason}", good=False
+    ),
     security_monitor.FindingRaised: _finding,
     security_monitor.FindingResolved: lambda m: Sentence(f"resolved: {m.finding.title}", good=True),
 }

@@ -1,6 +1,6 @@
-"""Burst-scheduler's own rows."""
+"""What is known of workspaces, and their pools."""
 
-from burst_scheduler.domain import Known
+from burst_scheduler.domain.pools import Known
 from contracts.burst_scheduler import Pool
 from contracts.workspace import Burst
 from shared.db import Connection
@@ -21,6 +21,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (workspace) DO UPDATE SET generation = excluded.generation, role = excluded.role,
     provider = excluded.provider, max_nodes = excluded.max_nodes, budget_per_month = excluded.budget_per_month,
     idle_minutes = excluded.idle_minutes
+"""
+
+_POOLS = """
+SELECT workspace, role, provider, max_nodes, budget_per_month, spent_this_month,
+       (SELECT count(*) FROM node WHERE node.workspace = pool.workspace AND state = 'wanted') AS nodes
+FROM pool ORDER BY workspace
 """
 
 
@@ -69,6 +75,4 @@ async def save(connection: Connection, known: Known) -> None:
 
 async def pools(connection: Connection) -> tuple[Pool, ...]:
     """Every pool with what it has used, by workspace."""
-    fields = tuple(Pool.model_fields)
-    rows = await connection.fetch(f"SELECT {', '.join(fields)} FROM pool ORDER BY workspace")  # noqa: S608 (our own field names)
-    return tuple(Pool.model_validate(dict(row)) for row in rows)
+    return tuple(Pool.model_validate(dict(row)) for row in await connection.fetch(_POOLS))

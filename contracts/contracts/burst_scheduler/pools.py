@@ -1,22 +1,13 @@
-"""What burst-scheduler is asked and tells: pools of nodes on demand."""
+"""Pools: which workspace may have how many more nodes, from where, for how much."""
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from contracts.chassis import chassis_messages
+from contracts.burst_scheduler.parts import Part
 from contracts.envelope import Answer, Event, Query
 from contracts.examples import WORKSPACE
 from contracts.identifiers import Generation, Identifier
-
-OWNER = "burst-scheduler"
-CHASSIS = chassis_messages(OWNER)
-
-
-class Part(BaseModel):
-    """A piece of a message."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class PoolReady(Event):
@@ -66,6 +57,7 @@ class Pool(Part):
     budget_per_month: float
     spent_this_month: float
     nodes: int
+    """That are wanted at this moment."""
 
 
 class PoolList(Answer):
@@ -87,4 +79,4 @@ class ListPools(Query):
     example = {}
 
 
-MESSAGES = (PoolReady, PoolRemoved, ListPools, PoolList, *CHASSIS)
+MESSAGES = (PoolReady, PoolRemoved, ListPools, PoolList)
