@@ -16,7 +16,7 @@ from twin.settings import TwinSettings
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0
-NOTIFYING_WORKERS = 4
+NOTIFYING_WORKERS = 8
 """One alone, which waits for each of its notifications to be confirmed, would be what a storm measures."""
 
 
