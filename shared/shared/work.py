@@ -28,10 +28,11 @@ ON CONFLICT (key) DO UPDATE SET
 
 _INTEND = """
 INSERT INTO intent (intent_id, key, step, marker, request_id, fence, state, sent_at)
-SELECT intent_id, key, step, marker, request_id, fence, 'sent', $7
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+SELECT intent_id, key, step, marker, request_id, fence, 'sent', $14
+FROM unnest($8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[])
      AS call (intent_id, key, step, marker, request_id, fence)
 """
+_MARK_AND_INTEND = f"WITH intended AS ({_INTEND}) {_MARK}"  # one round trip: repairs wait for it
 
 _END_COMMAND = """
 UPDATE inbox SET state = $2, problems = $3, finished_at = $4
@@ -185,19 +186,31 @@ class Work(Generic[C]):
 
     async def write_marks(self) -> None:
         """Write which keys are to be looked at, and the calls that follow the commit."""
-        if self.at_once:
-            columns = zip(
-                *(
-                    (one.intent_id, one.key, one.call.step, one.call.marker, one.request_id, one.fence)
-                    for one in self.at_once
-                ),
-                strict=True,
-            )
-            await self.connection.execute(_INTEND, *(list(column) for column in columns), self.now)
-        if self._marked:
-            await mark_dirty(
-                self.connection, self._marked, now=self.now, hint=self.hint, correlation_id=self._correlation()
-            )
+        if not self._marked:
+            assert not self.at_once
+            return
+        keys = sorted(self._marked)  # always in the same order, so that two transactions never lock crosswise
+        due = [self._marked[key] for key in keys]
+        marks = (
+            keys,
+            [bucket_of(key) for key in keys],
+            [mark.due_at for mark in due],
+            [self.now] * len(keys),
+            [mark.traceparent for mark in due],
+            [self._correlation()] * len(keys),
+            self.hint,
+        )
+        if not self.at_once:
+            await self.connection.execute(_MARK, *marks)
+            return
+        calls = zip(
+            *(
+                (one.intent_id, one.key, one.call.step, one.call.marker, one.request_id, one.fence)
+                for one in self.at_once
+            ),
+            strict=True,
+        )
+        await self.connection.execute(_MARK_AND_INTEND, *marks, *(list(column) for column in calls), self.now)
 
     def _correlation(self) -> str | None:
         return self.correlation_id or (self.cause.correlationid if self.cause else None)
@@ -220,27 +233,3 @@ async def flush(works: Sequence[Work[Any]]) -> None:
         await work.write_marks()
     if told := [one for work in works for one in work.told]:
         await tell(works[0].connection, works[0].identity, told)
-
-
-async def mark_dirty(
-    connection: Connection,
-    due: dict[str, _Mark],
-    *,
-    now: datetime,
-    hint: bool = False,
-    correlation_id: str | None = None,
-) -> None:
-    """Have the keys looked at, at their times."""
-    keys = sorted(due)  # always in the same order, so that two transactions never lock crosswise
-    buckets = [bucket_of(key) for key in keys]
-    count = len(keys)
-    await connection.execute(
-        _MARK,
-        keys,
-        buckets,
-        [due[key].due_at for key in keys],
-        [now] * count,
-        [due[key].traceparent for key in keys],
-        [correlation_id] * count,
-        hint,
-    )

@@ -1,6 +1,6 @@
 """OpenStack's notifications: hints that a workspace should be looked at, and who changed it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from contracts.openstack import Notification
 from contracts.openstack.neutron import NetworkPayload, Port, SecurityGroupRule
@@ -43,8 +43,11 @@ async def on_rules_and_ports_changed(batch: Sequence[Heard], tx: Work[Context]) 
     batch = [each for each in batch if each.notification.phase == "end"]
     calls = await own_calls(tx.connection, [each.notification for each in batch], tx.now)
     rules = [each for each in batch if not each.notification.is_about("port") and not is_own(each.notification, calls)]
-    await _hear_rules(rules, tx)
-    await _hear_ports([each for each in batch if each.notification.is_about("port")], calls, tx)
+    ports = {each: _only_port(each.notification) for each in batch if each.notification.is_about("port")}
+    keepers, about = await _keepers(rules, [port for port in ports.values() if port is not None], tx)
+    decided = await _hear_rules(rules, keepers, tx)
+    decided += await _hear_ports(ports, _of_ports(ports.values(), keepers, about), calls, tx)
+    await begin(decided, tx)
 
 
 @handlers.notified("address_group")
@@ -61,21 +64,44 @@ async def scan(tx: Work[Context]) -> None:
     tx.reconcile(WHOLE_CLOUD)
 
 
-async def _hear_rules(heard: Sequence[Heard], tx: Work[Context]) -> None:
-    made = [each for each in heard if each.notification.is_about("security_group_rule.create")]
-    for told in (told for each in made for told in _rules_of(each.notification)):
+async def _keepers(
+    rules: Sequence[Heard], ports: Sequence[Port], tx: Work[Context]
+) -> tuple[tuple[Keeper, ...], frozenset[str]]:
+    """The keepers of the groups that rules were made in, where they are to be repaired, and of the ports' projects;
+    and the workspaces that the ports are about."""
+    made = [each.notification for each in rules if _is_made(each)] if tx.context.is_enforcing else []
+    groups = {told.security_group_id for each in made for told in _rules_of(each) if told.security_group_id}
+    if not groups and not ports:
+        return (), frozenset()
+    return await store.keepers(
+        tx.connection,
+        project_ids={port.project_id or "" for port in ports},
+        group_ids=groups,
+        port_ids={port.id or "" for port in ports},
+        device_ids={port.device_id or "" for port in ports},
+        touched_ids={each for port in ports for each in (port.id or "", *mentions(port))},
+    )
+
+
+def _of_ports(ports: Iterable[Port | None], keepers: Iterable[Keeper], about: Set[str]) -> dict[str, Keeper]:
+    """By project the keepers that the ports are of; none where the ports are about anybody else as well."""
+    projects = {port.project_id for port in ports if port is not None}
+    found = {each.project_id: each for each in keepers if each.project_id in projects and not each.is_confined}
+    # Else somebody else's networks, servers or groups are in it, or a quarantine.
+    return found if about <= {keeper.workspace for keeper in found.values()} else {}
+
+
+async def _hear_rules(heard: Sequence[Heard], keepers: Iterable[Keeper], tx: Work[Context]) -> list[Decided]:
+    for told in (told for each in heard if _is_made(each) for told in _rules_of(each.notification)):
         rule = rule_of(told)
         if rule is not None and told.id and told.security_group_id:
             tx.context.model.hear(GroupRule(told.id, told.security_group_id, rule))
-    groups = {told.security_group_id for each in made for told in _rules_of(each.notification)}
-    keepers: dict[str, Keeper] = {}
-    if made and tx.context.is_enforcing:
-        found = await store.keepers(tx.connection, group_ids=[each for each in groups if each])
-        keepers = {group_id: keeper for keeper in found for group_id in keeper.group_ids.values()}
+    of_groups = {group_id: keeper for keeper in keepers for group_id in keeper.group_ids.values()}
     decided: list[Decided] = []
     for each in heard:
         nothing: tuple[list[Decided], set[str], bool] = [], set(), True
-        repairs, found_first, is_left = undeclared_rules(each, keepers, tx) if each in made and keepers else nothing
+        is_judged = tx.context.is_enforcing and _is_made(each)
+        repairs, found_first, is_left = undeclared_rules(each, of_groups, tx) if is_judged else nothing
         decided += repairs
         # What names somebody else's group is his workspace's to know as well.
         if is_left or any(told.remote_group_id for told in _rules_of(each.notification)):
@@ -86,34 +112,18 @@ async def _hear_rules(heard: Sequence[Heard], tx: Work[Context]) -> None:
             with below(each.traceparent):  # a look is at it, and waits for who did it
                 await note(each.notification, workspace, tx)
                 tx.reconcile(workspace, SOON_SECONDS)
-    await begin(decided, tx)
+    return decided
 
 
-async def _hear_ports(heard: Sequence[Heard], calls: Mapping[str, OwnCall], tx: Work[Context]) -> None:
-    ports = {each: port for each in heard if (port := _only_port(each.notification)) is not None}
-    for each, told in ports.items():
-        whole = port_of(told) if told.network_id else None
-        if whole is not None and not each.notification.is_about("port.delete"):
-            tx.context.model.hear(whole)
-    keepers: dict[str, Keeper] = {}
-    if ports:
-        found = await store.keepers(
-            tx.connection,
-            project_ids={port.project_id or "" for port in ports.values()},
-            port_ids={port.id or "" for port in ports.values()},
-            device_ids={port.device_id or "" for port in ports.values()},
-        )
-        keepers = {keeper.project_id: keeper for keeper in found if not keeper.is_confined}
-        about = await store.workspaces_about(
-            tx.connection,
-            [port.project_id or "" for port in ports.values()],
-            [each for port in ports.values() for each in (port.id or "", *mentions(port))],
-        )
-        if not set(about) <= {keeper.workspace for keeper in keepers.values()}:
-            keepers = {}  # somebody else's networks, servers or groups are in it, or a quarantine
+async def _hear_ports(
+    heard: Mapping[Heard, Port | None], keepers: Mapping[str, Keeper], calls: Mapping[str, OwnCall], tx: Work[Context]
+) -> list[Decided]:
     decided: list[Decided] = []
-    for each in heard:
-        port = ports.get(each)
+    for each, port in heard.items():
+        is_there = not each.notification.is_about("port.delete")
+        whole = port_of(port) if port is not None and is_there else None
+        if whole is not None and whole.network_id:
+            tx.context.model.hear(whole)
         keeper = keepers.get(port.project_id or "") if port is not None else None
         with below(each.traceparent):
             if port is None or keeper is None:
@@ -122,14 +132,13 @@ async def _hear_ports(heard: Sequence[Heard], calls: Mapping[str, OwnCall], tx: 
                 if not is_own(each.notification, calls):
                     tx.reconcile(keeper.workspace, SETTLING_SECONDS)
             else:  # whatever id it carries: while the policy stands, no call of ours leaves a port so
-                is_there = tx.context.is_enforcing and not each.notification.is_about("port.delete")
-                whole = port_of(port) if is_there else None
-                repair = escaped_port(each, whole, keeper, tx) if whole is not None else None
+                judged = whole if tx.context.is_enforcing else None
+                repair = escaped_port(each, judged, keeper, tx) if judged is not None else None
                 if repair is not None:
                     decided.append(repair)
                 else:
                     await _look_at_once(each.notification, tx)
-    await begin(decided, tx)
+    return decided
 
 
 async def _hear_port(seen: Notification, calls: Mapping[str, OwnCall], tx: Work[Context]) -> None:
@@ -159,6 +168,10 @@ async def _look_at_once(seen: Notification, tx: Work[Context], spared: Iterable[
             await note(seen, workspace, tx)
             tx.context.pace.hurry(workspace)
             tx.reconcile(workspace)
+
+
+def _is_made(heard: Heard) -> bool:
+    return heard.notification.is_about("security_group_rule.create")
 
 
 def _only_port(seen: Notification) -> Port | None:

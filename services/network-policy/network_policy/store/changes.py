@@ -10,13 +10,15 @@ OWN_CALL_SECONDS = 600
 """How late the notification of an own call is believed to be one; then a request id is no excuse any more."""
 KEPT = timedelta(days=1)
 
-_ABOUT = """
-SELECT workspace FROM workspace WHERE project_id = ANY($1) AND state <> 'withdrawn'
-UNION SELECT workspace FROM workspace WHERE network_ids && $2 AND state <> 'withdrawn'
-UNION SELECT workspace FROM role_group WHERE group_id = ANY($2)
-UNION SELECT workspace FROM known_rule WHERE rule_id = ANY($2)
-UNION SELECT workspace FROM node_port WHERE port_id = ANY($2) OR server_id = ANY($2)
+ABOUT = """
+SELECT workspace FROM workspace WHERE project_id = ANY({projects}) AND state <> 'withdrawn'
+UNION SELECT workspace FROM workspace WHERE network_ids && {ids} AND state <> 'withdrawn'
+UNION SELECT workspace FROM role_group WHERE group_id = ANY({ids})
+UNION SELECT workspace FROM known_rule WHERE rule_id = ANY({ids})
+UNION SELECT workspace FROM node_port WHERE port_id = ANY({ids}) OR server_id = ANY({ids})
 """
+"""The workspaces that projects or resources belong to; `projects` and `ids` name the parameters."""
+_ABOUT = ABOUT.format(projects="$1", ids="$2")
 _OWN = "SELECT request_id, step, marker, resource_id FROM intent WHERE request_id = ANY($1) AND sent_at > $2"
 _WITHOUT_OUTCOME = "SELECT DISTINCT marker FROM intent WHERE step = $1 AND marker = ANY($2) AND resource_id IS NULL"
 _NOTE = """

@@ -9,24 +9,27 @@ from typing import Any
 from network_policy.domain.drift import Nodes
 from network_policy.domain.rule import Rule
 from network_policy.domain.world import AddressPair, Port
+from network_policy.store.changes import ABOUT
 from network_policy.store.known import rule_from_json, rule_to_json
 from shared.db import Connection
 
-# The rows' locks keep a look from telling the same difference meanwhile.
-_KEEPERS = """
+# The rows' locks keep a look from telling the same difference meanwhile. Whom it is about is asked with it: each round
+# trip of the transaction that hears is waited for by all that was heard.
+_KEEPERS = f"""
 SELECT workspace, generation, document::text, project_id, enforced_groups::text, network_ids,
        ARRAY(SELECT jsonb_object_keys(open_drift)) AS open_drift,
        ARRAY(SELECT ARRAY[role, group_id] FROM role_group AS mine WHERE mine.workspace = keeper.workspace) AS groups,
        ARRAY(SELECT ARRAY[port_id, role, server_id] FROM node_port AS own
              WHERE own.workspace = keeper.workspace AND (port_id = ANY($3) OR server_id = ANY($4))) AS nodes,
        EXISTS(SELECT 1 FROM workspace_quarantine AS q
-              WHERE q.workspace = keeper.workspace AND q.state <> 'released') AS is_confined
+              WHERE q.workspace = keeper.workspace AND q.state <> 'released') AS is_confined,
+       ARRAY({ABOUT.format(projects="$1", ids="$5")}) AS about
 FROM workspace AS keeper
 WHERE (project_id = ANY($1) OR workspace IN (SELECT workspace FROM role_group WHERE group_id = ANY($2)))
   AND state IN ('declared', 'deleting') AND document IS NOT NULL AND project_id IS NOT NULL
   AND enforced_generation >= generation
 FOR SHARE OF keeper
-"""
+"""  # noqa: S608  # our own words
 _BEGIN = """
 INSERT INTO prompt_repair (repair_id, workspace, group_id, rule, port, drift, happened_at, detected_at, actor, request_id)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::text[], $7::timestamptz[],
@@ -92,10 +95,13 @@ async def keepers(
     group_ids: Iterable[str] = (),
     port_ids: Iterable[str] = (),
     device_ids: Iterable[str] = (),
-) -> tuple[Keeper, ...]:
-    """The keepers of these projects and groups. Locks them against a look's telling."""
-    asked = [sorted(set(each)) for each in (project_ids, group_ids, port_ids, device_ids)]
-    return tuple(
+    touched_ids: Iterable[str] = (),
+) -> tuple[tuple[Keeper, ...], frozenset[str]]:
+    """The keepers of these projects and groups; where there are any, also the workspaces that the projects and what is
+    touched belong to. Locks the keepers against a look's telling."""
+    asked = [sorted(set(each)) for each in (project_ids, group_ids, port_ids, device_ids, touched_ids)]
+    rows = await connection.fetch(_KEEPERS, *asked)
+    found = tuple(
         Keeper(
             row["workspace"],
             row["generation"],
@@ -108,8 +114,9 @@ async def keepers(
             row["is_confined"],
             frozenset(row["network_ids"] or ()),
         )
-        for row in await connection.fetch(_KEEPERS, *asked)
+        for row in rows
     )
+    return found, frozenset(rows[0]["about"] if rows else ())
 
 
 async def begin_prompt(connection: Connection, repairs: Iterable[PromptRepair]) -> frozenset[str]:
