@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.chassis import chassis_messages
-from contracts.envelope import Answer, Event, Query
+from contracts.envelope import Answer, Command, Event, Query, Role
 from contracts.examples import WORKSPACE
 from contracts.identifiers import Digest, Identifier, ResourceId, Text
 
@@ -14,6 +14,12 @@ OWNER = "security-monitor"
 CHASSIS = chassis_messages(OWNER)
 
 Severity = Literal["informational", "low", "medium", "high", "critical"]
+FindingState = Literal["open", "acknowledged", "accepted", "resolved"]
+RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=80)]
+Note = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=1000, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]*$"),
+]
 
 
 class Finding(BaseModel):
@@ -22,7 +28,7 @@ class Finding(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     finding_id: ResourceId
-    rule: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=80)]
+    rule: RuleName
     severity: Severity
     title: Text
     cause: Text
@@ -34,6 +40,13 @@ class Finding(BaseModel):
     runbook: Annotated[str, StringConstraints(max_length=200)] = ""
     raised_at: datetime
     resolved_at: datetime | None = None
+    state: FindingState = "open"
+    """`acknowledged`: somebody looks at it. `accepted`: known and left so, until `accepted_until`."""
+    holder: Annotated[str, StringConstraints(max_length=120)] = ""
+    """Who last changed its state; empty: nobody did, or it was over by itself."""
+    note: Annotated[str, StringConstraints(max_length=1000)] = ""
+    """What that person said."""
+    accepted_until: datetime | None = None
 
 
 _FINDING: dict[str, Any] = {
@@ -78,6 +91,61 @@ class FindingResolved(Event):
     example = {"finding": {**_FINDING, "resolved_at": "2026-11-21T10:00:01Z"}}
 
 
+class FindingChanged(Event):
+    """Somebody acknowledged or accepted the finding, or the time that it was accepted for is over."""
+
+    type = "security-monitor.finding.changed"
+
+    finding: Finding
+
+    @property
+    def aggregate(self) -> str:
+        return self.finding.workspace or "site"
+
+    example = {"finding": {**_FINDING, "state": "acknowledged", "holder": "sam@example.org"}}
+
+
+class AboutFinding(Command):
+    """A command about one finding."""
+
+    roles = frozenset({Role.SECURITY_OFFICER})
+
+    finding_id: ResourceId
+    workspace: ResourceId = "site"
+    """Whose finding it is; `site`: no workspace's. A key for some workspaces changes theirs."""
+    note: Note
+
+
+_ABOUT: dict[str, Any] = {"finding_id": _FINDING["finding_id"], "workspace": WORKSPACE}
+
+
+class AcknowledgeFinding(AboutFinding):
+    """Somebody looks at it: it stays open."""
+
+    type = "security-monitor.finding.acknowledge"
+
+    example = {**_ABOUT, "note": "asking the project's lead"}
+
+
+class AcceptFinding(AboutFinding):
+    """It is known and left so for a time, after which it is open again."""
+
+    type = "security-monitor.finding.accept"
+
+    until: datetime
+    """At most a year ahead."""
+
+    example = {**_ABOUT, "note": "a course that ends in May", "until": "2027-05-31T00:00:00Z"}
+
+
+class ResolveFinding(AboutFinding):
+    """It is mended, or was none. When it comes again it is a new one."""
+
+    type = "security-monitor.finding.resolve"
+
+    example = {**_ABOUT, "note": "the rule is deleted"}
+
+
 class FindingList(Answer):
     """The findings that fit, newest first."""
 
@@ -97,12 +165,67 @@ class ListFindings(Query):
 
     of: Identifier | None = None
     resolved: bool = False
+    finding_id: ResourceId | None = None
+    """Only this one, resolved or not."""
 
     @property
     def aggregate(self) -> str:
         return self.of or "site"
 
     example = {"of": WORKSPACE, "resolved": False}
+
+
+class Detection(BaseModel):
+    """A detection rule as the service has it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rule: RuleName
+    title: Text
+    severity: Severity
+    status: Annotated[str, StringConstraints(max_length=20)]
+    origin: Annotated[str, StringConstraints(max_length=255)]
+    """`shipped`, or the name of the site's file."""
+    idle: Text = ""
+    """Why it is not looked for; empty: it is."""
+    tags: tuple[Annotated[str, StringConstraints(max_length=80)], ...] = ()
+    text: Annotated[str, StringConstraints(max_length=210_000)] = ""
+    """The rule's file; only where one rule is asked for."""
+
+
+class DetectionList(Answer):
+    """The rules in force, by their names."""
+
+    type = "security-monitor.detections.listed"
+
+    detections: tuple[Detection, ...]
+    refused: Text = ""
+    """Why the site's rules as they lie there are not in force; empty: they are."""
+
+    example = {
+        "detections": [
+            {
+                "rule": "keystone-guessing",
+                "title": "Many logins of one user are refused",
+                "severity": "high",
+                "status": "stable",
+                "origin": "shipped",
+                "tags": ["attack.t1110"],
+            }
+        ]
+    }
+
+
+class ListDetections(Query):
+    """The detection rules in force."""
+
+    type = "security-monitor.detections.list"
+    answer = DetectionList
+
+    rule: RuleName | None = None
+    """Only this one, with its text."""
+
+    example = {}
 
 
 class AuditHead(Answer):
@@ -128,4 +251,18 @@ class ShowAudit(Query):
     example = {"verify": True}
 
 
-MESSAGES = (FindingRaised, FindingResolved, ListFindings, FindingList, ShowAudit, AuditHead, *CHASSIS)
+MESSAGES = (
+    FindingRaised,
+    FindingChanged,
+    FindingResolved,
+    AcknowledgeFinding,
+    AcceptFinding,
+    ResolveFinding,
+    ListFindings,
+    FindingList,
+    ListDetections,
+    DetectionList,
+    ShowAudit,
+    AuditHead,
+    *CHASSIS,
+)

@@ -1,8 +1,10 @@
 """The site file: what a workspace document may refer to by name, and the site's own defaults. One per cloud."""
 
+from datetime import datetime
 from ipaddress import ip_network
 from itertools import combinations
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -10,6 +12,8 @@ from contracts.identifiers import Identifier
 from contracts.workspace import MAX_VLAN, CloudName, Document, NumberRange, PortRange, Sensitivity, bounds
 
 Prefix = Annotated[str, StringConstraints(max_length=43)]
+UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@:-]+$", min_length=1, max_length=255)]
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 VlanRange = NumberRange
 """`317` or `300-399`, written like ports."""
 IPSEC_OVERHEAD_BYTES = 82
@@ -106,6 +110,43 @@ class BurstProvider(Document):
     accepts: tuple[Sensitivity, ...]
 
 
+class WorkingHours(Document):
+    """When operators are expected to give commands."""
+
+    timezone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]+$", max_length=64)] = "UTC"
+    """A name of the IANA database: Europe/Zurich."""
+    days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], Field(min_length=1)] = (
+        "mon",
+        "tue",
+        "wed",
+        "thu",
+        "fri",
+    )
+    from_hour: Annotated[int, Field(ge=0, le=23)] = 7
+    to_hour: Annotated[int, Field(ge=1, le=24)] = 19
+    """The first hour that is none of them."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise ValueError(f"there is no timezone '{value}'") from None
+        return value
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Self:
+        if self.from_hour >= self.to_hour:
+            raise ValueError("from_hour lies before to_hour")
+        return self
+
+    def has(self, at: datetime) -> bool:
+        """Whether that instant is one of them."""
+        local = at.astimezone(ZoneInfo(self.timezone))
+        return _DAYS[local.weekday()] in self.days and self.from_hour <= local.hour < self.to_hour
+
+
 class Site(Document):
     """See `docs/site-file.md` and `deploy/demo/site.yaml`."""
 
@@ -150,8 +191,18 @@ class Site(Document):
     domain: CloudName = "default"
     """The Keystone domain that workspaces' projects live in."""
     project_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]*$", max_length=20)] = "tre-"
-    api_addresses: tuple[Prefix, ...] = ()
-    """Addresses of Tresor's own services, from which API calls are expected (row L13)."""
+    api_addresses: Annotated[tuple[Prefix, ...], Field(max_length=256)] = ()
+    """Addresses from which OpenStack's API is expected to be called: Tresor's and OpenStack's own services, operators'
+    machines. A login from elsewhere is a finding (row L13); none: logins are not judged by their address."""
+    api_users: Annotated[tuple[UserName, ...], Field(max_length=256)] = ()
+    """Names or ids of the users that services call OpenStack's API with. Whoever else makes something there is a finding
+    (row L13); none: calls are not judged by their user."""
+    image_ids: Annotated[tuple[CloudName, ...], Field(max_length=256)] = ()
+    """Ids in Glance of the images that servers may be made from; none: any."""
+    image_formats: Annotated[tuple[Identifier, ...], Field(max_length=32)] = ("raw", "qcow2")
+    """Disk formats that an image may have (CVE-2026-24708)."""
+    working_hours: WorkingHours | None = None
+    """When operators work; a command outside is a finding. None: at any time."""
 
     @field_validator("vlan_ids")
     @classmethod
@@ -161,6 +212,10 @@ class Site(Document):
             if not 1 <= first <= last <= MAX_VLAN:
                 raise ValueError(f"vlan_ids {each}: from 1 to {MAX_VLAN}, the lower first")
         return value
+
+    def is_working_time(self, at: datetime) -> bool | None:
+        """Whether operators work at that instant; None where the file does not say."""
+        return None if self.working_hours is None else self.working_hours.has(at)
 
     def may_choose_vlan(self, vlan: int | None) -> bool:
         """Whether a document may ask for that VLAN id; None leaves it to Neutron."""

@@ -1,6 +1,7 @@
 """Writes the pages that are made from the members' own code, or checks them: `python -m docs.generate [--check]`.
 
-docs/reference/settings.md from their settings, docs/runbooks/audit.md from the audit's register of findings.
+docs/reference/settings.md from their settings, docs/runbooks/audit.md from the audit's register of findings,
+docs/runbooks/detections.md from the detection rules.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import provisioner.settings
 import security_monitor.settings
 import storage.settings
 from contracts.generate import meanings
-from docs import audit_page
+from docs import audit_page, detections_page
 from shared.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,7 +113,11 @@ def _kind(annotation: Any, bounds: Iterable[Any]) -> str:
     return ", ".join([kind, *limits])
 
 
-PAGES: dict[str, Callable[[], str]] = {PAGE: page, audit_page.PAGE: audit_page.page}
+PAGES: dict[str, Callable[[], str]] = {
+    PAGE: page,
+    audit_page.PAGE: audit_page.page,
+    detections_page.PAGE: detections_page.page,
+}
 
 
 def main() -> int:

@@ -46,6 +46,10 @@ MODELS_BUILT = Counter(
 SIEM_UNWRITTEN = Gauge(
     "tresor_siem_rows_unwritten", "Rows of the audit log that the SIEM's file has not been given yet.", ["stream"]
 )
+DETECTION_UNJUDGED = Gauge(
+    "tresor_detection_rows_unjudged", "Rows of the audit log that the detection rules have not judged yet.", ["stream"]
+)
+DETECTION_FAILURES = Counter("tresor_detection_failures_total", "Messages that a rule failed over.", ["rule"])
 EVENTS_SENT = Counter("tresor_events_sent_total", "Events confirmed by the broker.")
 EVENTS_UNSENT = Gauge("tresor_events_unsent", "Events committed and not yet confirmed.")
 

@@ -6,7 +6,7 @@ Source: the API's notifier hook (neutron/pecan_wsgi/hooks/notifier.py) and the r
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SerializeAsAny
+from pydantic import AliasChoices, AliasPath, Field, SerializeAsAny
 
 from contracts.openstack.payload import Count, Pairs, Part, Payload, Records, Strings, Time, Unmodelled, fit
 
@@ -111,6 +111,8 @@ class FloatingIp(Resource):
     floating_network_id: str | None = None
     router_id: str | None = None
     port_id: str | None = None
+    device_id: str | None = Field(default=None, validation_alias=AliasPath("port_details", "device_id"))
+    """Of its port: the server."""
     status: str | None = None
 
 

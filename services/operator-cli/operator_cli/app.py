@@ -11,6 +11,7 @@ from operator_cli import (
     audit,
     burst,
     cloud_audit,
+    detections,
     events,
     findings,
     isolation,
@@ -44,6 +45,7 @@ app.command("watch")(watch.watch)
 app.command("events")(events.events)
 app.command("isolation")(isolation.isolation)
 app.command("findings")(findings.findings)
+app.add_typer(detections.app, name="detections")
 app.command("approvals")(approvals.approvals)
 app.command("approve")(approvals.approve)
 app.command("deny")(approvals.deny)

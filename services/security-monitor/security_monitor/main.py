@@ -9,11 +9,14 @@ import sys
 from security_monitor.handlers import Context, handlers
 from security_monitor.settings import Settings
 from security_monitor.store import audit
+from security_monitor.store.rule_files import BadRuleFile, RuleFiles
 from security_monitor.store.siem_file import SiemFile
 from shared.clock import SystemClock
 from shared.cloud import Cloud
 from shared.db import close, open_pool, transaction
+from shared.errors import Configuration
 from shared.service import run
+from shared.settings import load_site
 
 
 async def make_context(settings: Settings, _: Cloud | None) -> Context:
@@ -21,7 +24,12 @@ async def make_context(settings: Settings, _: Cloud | None) -> Context:
     siem = None
     if settings.siem_path is not None:
         siem = SiemFile(settings.siem_path, settings.siem_file_mebibytes * 2**20, settings.siem_files)
-    return Context(siem=siem, siem_seconds=settings.siem_seconds)
+    site = load_site(settings.site_path)
+    try:
+        files = RuleFiles(site, settings.detections_path)
+    except BadRuleFile as error:
+        raise Configuration(f"a rule that comes with the service can't be used: {error}") from None
+    return Context(siem, site, files, settings.siem_seconds, settings.detection_seconds)
 
 
 async def export(settings: Settings) -> None:

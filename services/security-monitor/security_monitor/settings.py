@@ -18,3 +18,7 @@ class Settings(ServiceSettings):
     """The file is rotated at that size."""
     siem_files: int = Field(default=10, ge=1, le=1000)
     """How many rotated files are kept."""
+    detections_path: Path | None = None
+    """A folder of the site's own detection rules, `*.yaml`; read again when it changes. None: the shipped rules alone."""
+    detection_seconds: float = Field(default=0.5, gt=0)
+    """How often what is new in the audit log is judged."""

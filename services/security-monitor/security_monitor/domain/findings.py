@@ -6,9 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from contracts.envelope import Envelope
-from contracts.openstack import Notification
-from contracts.openstack.keystone import Cadf
-from contracts.openstack.neutron import NetworkPayload, SecurityGroupRule
 from contracts.security_monitor import Finding, Severity
 from security_monitor.domain import network
 from security_monitor.domain.making import finding_of, key_of, said
@@ -17,7 +14,6 @@ WORLD = frozenset({"0.0.0.0/0", "::/0"})
 POLICY_DRIFT = "policy-drift"
 NOBODY_NAMED = "no notification names who did it: a scan found it"
 ISOLATION_VIOLATED = "isolation-violated"
-WORLD_OPEN = "world-open"
 NOTIFICATIONS_DROPPED = "notifications-dropped"
 
 _BYPASSES = frozenset(
@@ -228,57 +224,3 @@ _MADE_BY_SUFFIX: tuple[tuple[str, Maker], ...] = (
     (".message.parked", _parked),
     (".notifications.dropped", _unheard),
 )
-
-WATCHED = ("security_group_rule.create.end", "identity.authenticate")
-"""The notifications that `from_notification` has something to say about."""
-
-
-def from_notification(notification: Notification, workspace: str | None, seen_at: datetime) -> list[Finding]:
-    """What OpenStack's own events mean. A workspace's rules are network-policy's to judge: it knows what is declared."""
-    payload = notification.payload
-    at = notification.timestamp or seen_at
-    if isinstance(payload, NetworkPayload) and workspace is None:
-        return [
-            _world_open(notification, rule, at)
-            for rule in payload.resources
-            if isinstance(rule, SecurityGroupRule) and _is_world_open(rule)
-        ]
-    if isinstance(payload, Cadf) and payload.outcome == "failure":
-        reason = payload.reason.type if payload.reason and payload.reason.type else "no reason given"
-        return [
-            Finding(
-                finding_id=f"authentication-failed-{said(notification.message_id)}"[:255].replace(" ", "-"),
-                rule="authentication-failed",
-                severity="low",
-                title=said(f"Keystone refused {notification.user_name or notification.user_id or 'somebody'}"),
-                cause=said(f"from {notification.remote_address or 'an unknown address'}: {reason}"),
-                actor=said(notification.user_id or "")[:255],
-                request_id=said(notification.request_id or "")[:64],
-                raised_at=at,
-                resolved_at=at,
-                runbook="docs/runbooks/authentication-failed.md",
-            )
-        ]
-    return []
-
-
-def _is_world_open(rule: SecurityGroupRule) -> bool:
-    no_peer = not (rule.remote_group_id or rule.remote_address_group_id)
-    return rule.direction == "ingress" and no_peer and rule.remote_ip_prefix in (*WORLD, None)
-
-
-def _world_open(notification: Notification, rule: SecurityGroupRule, at: datetime) -> Finding:
-    ports = "all ports" if rule.port_range_min is None else f"{rule.port_range_min}-{rule.port_range_max}"
-    return Finding(
-        finding_id=f"{WORLD_OPEN}-{said(rule.id or notification.message_id)}"[:255].replace(" ", "-"),
-        rule=WORLD_OPEN,
-        severity="medium",
-        title=said(f"A rule of project {rule.project_id} admits the whole world"),
-        cause=said(f"group {rule.security_group_id}: {rule.ethertype} {rule.protocol or 'any protocol'} {ports}"),
-        actor=said(notification.user_id or "")[:255],
-        request_id=said(notification.request_id or "")[:64],
-        mend=said(f"openstack security group rule delete {rule.id}"),
-        raised_at=at,
-        resolved_at=at,
-        runbook=f"docs/runbooks/{WORLD_OPEN}.md",
-    )

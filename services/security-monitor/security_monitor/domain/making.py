@@ -47,6 +47,7 @@ def finding_of(
         workspace=None if workspace == "site" else workspace,
         raised_at=envelope.time,
         resolved_at=envelope.time if is_occurrence else None,
+        state="resolved" if is_occurrence else "open",
         runbook=f"docs/runbooks/{rule}.md",
         **more,
     )

@@ -1,9 +1,19 @@
 """What can be asked: the findings, and whether the audit log is whole."""
 
+import asyncio
 import hashlib
 
 from contracts.audit import STREAMS, Break, Head, verify
-from contracts.security_monitor import AuditHead, FindingList, ListFindings, ShowAudit
+from contracts.security_monitor import (
+    AuditHead,
+    Detection,
+    DetectionList,
+    FindingList,
+    ListDetections,
+    ListFindings,
+    ShowAudit,
+)
+from security_monitor.domain.making import said
 from security_monitor.handlers.register import Context, handlers
 from security_monitor.store import audit
 from security_monitor.store import findings as finding_store
@@ -14,9 +24,33 @@ from shared.work import Work
 async def list_findings(query: ListFindings, tx: Work[Context]) -> FindingList:
     """The newest findings."""
     found, truncated = await finding_store.newest(
-        tx.connection, query.of, resolved=query.resolved, coverage=tx.coverage
+        tx.connection, query.of, resolved=query.resolved, coverage=tx.coverage, finding_id=query.finding_id
     )
     return FindingList(findings=tuple(found), truncated=truncated)
+
+
+@handlers.answer(ListDetections)
+async def list_detections(query: ListDetections, tx: Work[Context]) -> DetectionList:
+    """The rules in force."""
+    files = tx.context.rule_files
+    await asyncio.to_thread(files.refresh)
+    return DetectionList(
+        detections=tuple(
+            Detection(
+                rule=name,
+                title=each.compiled.rule.title,
+                severity=each.compiled.rule.level,
+                status=each.compiled.rule.status,
+                origin=each.origin,
+                idle=each.compiled.idle,
+                tags=each.compiled.rule.tags,
+                text=each.text if query.rule else "",
+            )
+            for name, each in sorted(files.loaded.items())
+            if query.rule in (None, name)
+        ),
+        refused=said(files.refused),
+    )
 
 
 @handlers.answer(ShowAudit)
