@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from network_policy.handlers.pace import (
+    CALM_LOOKS_PER_SECOND,
     GATHER_SECONDS,
     LATEST_SECONDS,
     LIVELY_SECONDS,
@@ -53,6 +54,20 @@ def test_a_storm_over_many_is_looked_at_at_an_even_rate_and_not_too_late() -> No
     assert left[:3] == [number / LOOKS_PER_SECOND for number in range(3)]
     assert max(left) == LATEST_SECONDS - SOON_SECONDS
     assert [pace.seconds_left(key, after(SOON_SECONDS)) for key in keys] == left
+
+
+def test_when_the_repairs_have_ended_those_that_wait_get_earlier_places() -> None:
+    pace = Pace()
+    keys = [f"w{number}" for number in range(10)]
+    for key in keys:
+        pace.reserve(key, NOW)
+    given = [pace.seconds_left(key, after(SOON_SECONDS)) for key in keys]
+    calm = LIVELY_SECONDS + SOON_SECONDS
+    left = [pace.seconds_left(key, after(calm)) for key in keys]
+    assert left[:2] == [0.0, 0.0], "their places have come"
+    assert left[2:] == [number / CALM_LOOKS_PER_SECOND for number in range(2, 10)]
+    assert max(left) < max(given) - LIVELY_SECONDS
+    assert [pace.seconds_left(key, after(calm)) for key in keys] == left, "and these stay"
 
 
 def test_a_place_that_was_given_stays() -> None:

@@ -14,6 +14,9 @@ QUIET_SECONDS = 1.5
 GATHER_SECONDS = 10.0
 """No longer than this does a look wait for the repairs to end."""
 LOOKS_PER_SECOND = 1.0
+"""While repairs are being made."""
+CALM_LOOKS_PER_SECOND = 4.0
+"""When no more are: then they keep nobody waiting, and what was open meanwhile is told soon."""
 LIVELY_SECONDS = 1.0
 """So long after the last repair the next one is reckoned with."""
 LATEST_SECONDS = 20.0
@@ -26,13 +29,15 @@ class _Slot:
     """When the first repair was made that it is for."""
     at: datetime | None = None
     """Its place among the others', once it has one."""
+    is_hindered: bool = False
+    """Whether that was given while repairs were being made: when they end, there is an earlier one."""
 
 
 class Pace:
     """One process's slots for such looks."""
 
     def __init__(self) -> None:
-        self._next = self._latest = datetime.min.replace(tzinfo=UTC)
+        self._latest = self._next = self._next_calm = datetime.min.replace(tzinfo=UTC)
         self._slots: dict[str, _Slot] = {}
         self._hurried: set[str] = set()
 
@@ -59,9 +64,22 @@ class Pace:
             waiting = (self._quiet(slot.first) - now).total_seconds()
             if waiting > 0:
                 return waiting
-            slot.at = max(now, min(self._next, slot.first + timedelta(seconds=LATEST_SECONDS)))
-            self._next = max(now, self._next) + timedelta(seconds=1 / LOOKS_PER_SECOND)
+        is_lively = self.is_lively(now)
+        if slot.at is None or (slot.is_hindered and not is_lively):
+            latest = max(now, slot.first + timedelta(seconds=LATEST_SECONDS))
+            slot.at = min(slot.at or latest, latest, self._place(now, is_lively=is_lively))
+            slot.is_hindered = is_lively
         return max(0.0, (slot.at - now).total_seconds())
+
+    def _place(self, now: datetime, *, is_lively: bool) -> datetime:
+        """The next one that is free."""
+        if is_lively:
+            place = max(now, self._next)
+            self._next = place + timedelta(seconds=1 / LOOKS_PER_SECOND)
+        else:
+            place = max(now, self._next_calm)
+            self._next_calm = place + timedelta(seconds=1 / CALM_LOOKS_PER_SECOND)
+        return place
 
     def _quiet(self, first: datetime) -> datetime:
         if self._latest <= first:

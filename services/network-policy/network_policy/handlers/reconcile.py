@@ -12,6 +12,8 @@ from network_policy.store import Known
 from shared.handlers import Turn
 
 NOT_WORTH_WAITING_SECONDS = 0.02
+ASKED_AGAIN_SECONDS = 2.5
+"""How soon a look that waits for its slot asks whether there is an earlier one, as repairs have ended."""
 
 
 @handlers.reconcile
@@ -23,7 +25,7 @@ async def reconcile(turn: Turn[Context]) -> float | None:
         return await remove_duplicate(turn)
     too_early_seconds = turn.context.pace.seconds_left(turn.key, turn.now)
     if too_early_seconds > NOT_WORTH_WAITING_SECONDS:
-        return too_early_seconds
+        return min(too_early_seconds, ASKED_AGAIN_SECONDS)
     turn.context.pace.begin(turn.key)
     async with turn.transaction() as tx:
         known = await store.load(tx.connection, turn.key)
