@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from contracts.chassis import chassis_messages
 from contracts.envelope import Answer, Event, Problem, Query
 from contracts.examples import WORKSPACE
-from contracts.identifiers import Generation, Identifier, ResourceId
+from contracts.identifiers import Generation, Identifier, ResourceId, Text
 
 OWNER = "storage"
 CHASSIS = chassis_messages(OWNER)
@@ -130,6 +130,29 @@ class AccessRepaired(Event):
     example = {"workspace": WORKSPACE, "generation": 1, "share": "home", "seconds_since_detection": 1.2}
 
 
+class SurplusLeft(Event):
+    """A second share or volume of one name stays: it came of a call that was made again meanwhile, and something may be in it.
+
+    Whoever keeps the workspace has to look: delete it, or keep it under another name. Told once.
+    """
+
+    type = "storage.surplus.left"
+
+    workspace: Identifier
+    kind: Literal["share", "volume"]
+    resource_id: ResourceId
+    name: Text
+    reason: Text
+
+    example = {
+        "workspace": WORKSPACE,
+        "kind": "volume",
+        "resource_id": "6c8d0e2f-4a5b-4c6d-8e7f-8a9b0c1d2e07",
+        "name": "openhpc-data-0",
+        "reason": "it was changed after it was made, and may have been attached",
+    }
+
+
 class StorageShown(Answer):
     """What storage knows of a workspace; `making` until everything of the latest document is there."""
 
@@ -165,6 +188,7 @@ MESSAGES = (
     StorageReleased,
     AccessDrifted,
     AccessRepaired,
+    SurplusLeft,
     ShowStorage,
     StorageShown,
     *CHASSIS,

@@ -240,6 +240,9 @@ _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
         f"access to {m.share} drifted: added {', '.join(m.added) or 'nobody'}, removed {', '.join(m.removed) or 'nobody'}",
         good=False,
     ),
+    storage.SurplusLeft: lambda m: Sentence(
+        f"a second {m.kind} '{m.name}' ({m.resource_id}) is left for you to look at: {m.reason}", good=False
+    ),
     storage.AccessRepaired: lambda m: Sentence(f"access to {m.share} is as declared again", good=True),
     burst_scheduler.PoolReady: lambda m: Sentence(
         f"pool of {m.role} ready: up to {m.max_nodes} nodes at {m.provider}", good=True, ends=True

@@ -150,6 +150,29 @@ async def without_outcome(connection: Connection, calls: Iterable[tuple[str, str
     return found
 
 
+async def born(connection: Connection, volume_id: str, ready_at: datetime) -> None:
+    """Remember when Cinder said that the volume was made."""
+    await connection.execute(
+        "INSERT INTO volume_birth (volume_id, ready_at) VALUES ($1, $2) ON CONFLICT DO NOTHING", volume_id, ready_at
+    )
+
+
+async def births(connection: Connection, volume_ids: Iterable[str]) -> dict[str, datetime]:
+    """When those of the volumes were made whose making was heard of."""
+    rows = await connection.fetch("SELECT * FROM volume_birth WHERE volume_id = ANY($1)", sorted(volume_ids))
+    return {row["volume_id"]: row["ready_at"] for row in rows}
+
+
+async def tell_left(connection: Connection, workspace: str, resource_id: str) -> bool:
+    """Remember that it is told of as left alone; False when it was told before."""
+    told = await connection.fetchval(
+        "INSERT INTO surplus_left (resource_id, workspace) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true",
+        resource_id,
+        workspace,
+    )
+    return bool(told)
+
+
 def _known(row: asyncpg.Record) -> Known:
     document = row["document"]
     return Known(

@@ -204,6 +204,21 @@ def _unheard(envelope: Envelope, workspace: str) -> Finding:
     )
 
 
+def _left(envelope: Envelope, workspace: str) -> Finding:
+    data = envelope.data
+    return finding_of(
+        envelope,
+        workspace,
+        rule="surplus-left",
+        severity="low",
+        title=f"A second {data.get('kind')} '{data.get('name')}' of {workspace} is left for a person to look at",
+        cause=f"{data.get('resource_id')} came of a call that was made again meanwhile; {data.get('reason')}",
+        mend=f"openstack {data.get('kind')} show {data.get('resource_id')}",
+        is_occurrence=True,
+        once_for=str(data.get("resource_id")),
+    )
+
+
 def _service_of(envelope: Envelope) -> str:
     return envelope.source.removeprefix("tresor/")
 
@@ -216,6 +231,7 @@ _MADE: dict[str, Maker] = {
     "network-policy.duplicate.found": network.duplicate,
     "network-policy.policy-test.failed": network.policy_test,
     "network-policy.withdrawal.held": network.withdrawal_held,
+    "storage.surplus.left": _left,
 }
 _MADE_BY_SUFFIX: tuple[tuple[str, Maker], ...] = (
     (".command.rejected", _rejected),

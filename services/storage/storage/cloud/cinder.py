@@ -22,6 +22,7 @@ def volumes(connection: Connection, project_id: str) -> list[ObservedVolume]:
             volume_type=each.volume_type or "",
             status=each.status,
             created_at=each.created_at or "",
+            updated_at=each.updated_at or "",
             metadata={str(key): str(value) for key, value in (each.metadata or {}).items()},
             attached_to=tuple(str(attachment.get("server_id") or "") for attachment in each.attachments or ()),
             is_blank=not (each.snapshot_id or each.source_volume_id or each.volume_image_metadata or each.is_bootable),

@@ -43,6 +43,8 @@ class ObservedVolume:
     attached_to: tuple[str, ...] = ()
     is_blank: bool = True
     """Whether it was made of nothing: of no snapshot, other volume or image."""
+    updated_at: str = ""
+    """Of its latest change of any kind; an attachment and its end are two."""
 
     @property
     def resource_id(self) -> str:

@@ -9,6 +9,7 @@ from shared.work import Work
 from storage import store
 from storage.domain.observed import Records
 from storage.domain.state import State
+from storage.handlers.late import hear_birth
 from storage.handlers.register import Context, handlers
 
 SHOWN: dict[State, Literal["making", "ready", "failed", "releasing", "released"]] = {
@@ -28,6 +29,7 @@ async def on_storage_changed(seen: Notification, tx: Work[Context]) -> None:
     project_id = seen.payload.owner_project_id or seen.project_id
     workspace = await store.of_project(tx.connection, project_id) if project_id else None
     if workspace is not None:
+        await hear_birth(seen, tx)
         tx.reconcile(workspace)
 
 
