@@ -15,7 +15,7 @@ from bootstrap.leases import BrokerLease, DatabaseLease
 from shared.clock import SystemClock
 from shared.db import close, open_pool
 from shared.migrate import migrate
-from tests.bench import ceilometer, commands, drift, image, isolation, quarantine
+from tests.bench import ceilometer, commands, drift, hook, image, isolation, quarantine
 from tests.bench.publishing import fill, prepare
 
 ROOT = Path(__file__).parents[2]
@@ -192,6 +192,7 @@ def main() -> int:
             print(isolation.report(isolation.measure(100))[0])
             print(drift.report(asyncio.run(drift.measure(backing))))
             print(quarantine.report(asyncio.run(quarantine.measure(backing))))
+            print(hook.report(asyncio.run(hook.measure(backing))))
         if not chosen.only and not has_ceilometer:
             print("Ceilometer's notification agent: not installable here")
         RESULT.parent.mkdir(exist_ok=True)

@@ -1,6 +1,8 @@
 """`tresor burst` against a burst-scheduler on a real broker and database."""
 
 import json
+import os
+from pathlib import Path
 
 from burst_scheduler.handlers import handlers
 from burst_scheduler.main import make_context
@@ -43,3 +45,17 @@ async def test_what_is_no_list_of_nodes_is_not_sent(tresor: Tresor) -> None:
         assert words in ended.err
     ended = await tresor("burst", "nodes", "No Name")
     assert (ended.code, "no workspace name" in ended.err) == (2, True)
+
+
+async def test_the_hooks_programs_are_written(tresor: Tresor, tmp_path: Path) -> None:
+    settings = tmp_path / "burst.json"
+    missing = await tresor("burst", "hooks", "--settings", str(settings), "--to", str(tmp_path / "bin"))
+    assert (missing.code, "can't be read" in missing.err) == (2, True)
+    broker = {"host": "127.0.0.1", "port": 5672, "vhost": "tresor", "user": "scheduler", "password_path": "/nowhere"}
+    fields = {"workspace": WORKSPACE, "holder": "slurm", "signing_key_path": "/nowhere", "spool_path": "/nowhere"}
+    settings.write_text(json.dumps({**fields, "broker": broker}))
+    written = await tresor("burst", "hooks", "--settings", str(settings), "--to", str(tmp_path / "bin"))
+    assert written.code == 0, written.err
+    lines = dict(line.split("=") for line in written.out.splitlines() if not line.startswith("#"))
+    assert lines.keys() == {"ResumeProgram", "SuspendProgram", "ResumeFailProgram"}
+    assert all(os.access(path, os.X_OK) for path in lines.values())

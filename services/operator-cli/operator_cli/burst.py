@@ -1,6 +1,7 @@
 """`tresor burst`: pools of nodes on demand, and what Slurm's hooks do, by hand."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -102,6 +103,25 @@ def suspend(
 
     asked = _made(SuspendNodes, workspace=workspace, nodes=nodes, asked_at=_now())
     end(give(asked, wait, timeout, output), output, workspace, follow=f"see it: tresor burst nodes {workspace}")
+
+
+@app.command("hooks")
+def hooks(
+    settings: Annotated[Path, typer.Option("--settings", help="The hooks' settings, JSON.", dir_okay=False)],
+    to: Annotated[Path, typer.Option("--to", help="The folder that the programs are written to.", file_okay=False)],
+) -> None:
+    """Write the programs that slurm.conf names: resume, suspend, resume-fail, and drain, which sends what is left over."""
+    from operator_cli.burst_hook.settings import Unusable, load
+    from operator_cli.burst_programs import write_programs
+
+    try:
+        written = write_programs(settings.resolve(), load(str(settings)).spool_path, to)
+    except Unusable as error:
+        raise Stop(Exit.USAGE, str(error)) from None
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{to} can't be written: {error.strerror}") from None
+    for name, path in written.items():
+        typer.echo(f"# for what is left over: {path}" if name == "drain" else f"{name}={path}")
 
 
 def _ask(query: "Query", answer: Any, timeout: float | None) -> Any:
