@@ -15,7 +15,7 @@ from bootstrap.leases import BrokerLease, DatabaseLease
 from shared.clock import SystemClock
 from shared.db import close, open_pool
 from shared.migrate import migrate
-from tests.bench import ceilometer, commands, drift, hook, image, isolation, quarantine
+from tests.bench import ceilometer, commands, detections, drift, hook, image, isolation, quarantine
 from tests.bench.publishing import fill, prepare
 
 ROOT = Path(__file__).parents[2]
@@ -189,6 +189,7 @@ def main() -> int:
         show(settled, judged)
         if not chosen.only:
             print(commands.report(asyncio.run(commands.measure(backing))))
+            print(detections.report(detections.measure(20)))
             print(isolation.report(isolation.measure(100))[0])
             print(drift.report(asyncio.run(drift.measure(backing))))
             print(quarantine.report(asyncio.run(quarantine.measure(backing))))

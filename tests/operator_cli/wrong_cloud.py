@@ -32,9 +32,9 @@ def server(cloud: Any, name: str, port: Any) -> Any:
 
 
 @contextmanager
-def wrong_cloud() -> Iterator[Wrong]:
-    """A twin with one of everything."""
-    with running_twin("", delay_scale=0.01) as twin:
+def wrong_cloud(amqp_url: str = "") -> Iterator[Wrong]:
+    """A twin with one of everything, which notifies on that bus."""
+    with running_twin(amqp_url, delay_scale=0.01) as twin:
         cloud = connect(twin)
         found: dict[str, str] = {}
         network = cloud.network
