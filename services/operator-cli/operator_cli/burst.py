@@ -124,6 +124,33 @@ def hooks(
         typer.echo(f"# for what is left over: {path}" if name == "drain" else f"{name}={path}")
 
 
+@app.command("tunnel")
+def tunnel(
+    file: Annotated[Path, typer.Option("--file", "-f", help="The tunnel's document, YAML.", dir_okay=False)],
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Write both ends' files below this folder.", file_okay=False)
+    ] = None,
+) -> None:
+    """Check a tunnel's document, also against the site file; with --to, write both ends of it for Libreswan."""
+    from operator_cli.libreswan import write_ends
+    from operator_cli.printing import say
+    from operator_cli.tunnel_document import load_tunnel
+
+    document = load_tunnel(file)
+    say(
+        f"{document.name}: packets of {document.inner_mtu_bytes} octets pass unbroken, TCP segments of {document.inner_mss_bytes}"
+    )
+    if to is None:
+        return
+    try:
+        written = write_ends(document, to)
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{error.filename or to} can't be written: {error.strerror}") from None
+    for side, paths in written.items():
+        for path in paths:
+            typer.echo(f"{side}: {path}")
+
+
 def _ask(query: "Query", answer: Any, timeout: float | None) -> Any:
     from operator_cli.session import opened, run
 
