@@ -30,7 +30,7 @@ class FrameReader:
             subscription.monotonic_seconds,
         )
         self._drops = Drops(self._wire, subscription.queue, subscription.limits, subscription.on_dropped)
-        self._durable_tag = 0
+        self._durable_tag = self._acknowledged_tag = 0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=subscription.client_name, daemon=True)
         self.bound: frozenset[str] = frozenset()
@@ -76,7 +76,6 @@ class FrameReader:
             CONSUMER_CHANNEL, commands.Basic.Consume(queue=want.queue, consumer_tag="t"), commands.Basic.ConsumeOk
         )
         self.consuming = True
-        acknowledged = 0
         rebind_at = want.monotonic_seconds() + want.rebind_seconds
         check_at = want.monotonic_seconds() + want.liveness_seconds
         while not self._stopping:
@@ -84,9 +83,7 @@ class FrameReader:
                 min(rebind_at, check_at) - want.monotonic_seconds(),
                 read=self._handover.waiting_bytes < _MOST_WAITING_BYTES,
             )
-            if self._durable_tag > acknowledged:
-                acknowledged = self._durable_tag
-                wire.acknowledge(acknowledged)
+            self._acknowledge_durable()
             now = want.monotonic_seconds()
             if now >= check_at:
                 self._check_consumer()
@@ -98,6 +95,12 @@ class FrameReader:
                 if len(self.bound) < len(want.bindings):
                     self._bind(missing_only=True)
                 rebind_at = now + want.rebind_seconds
+        self._acknowledge_durable()  # what became durable just before the end need not come again
+
+    def _acknowledge_durable(self) -> None:
+        if self._durable_tag > self._acknowledged_tag:
+            self._acknowledged_tag = self._durable_tag
+            self._wire.acknowledge(self._acknowledged_tag)
 
     def _declare(self) -> None:
         """Our queue; one that exists with other arguments, or that we may not declare, is used as it is."""
