@@ -58,7 +58,7 @@ def _rows(passes: int) -> list[Row]:
 def judge(rules: RuleSet, rows: list[Row], known: Known, memories: dict[Place, Remembered]) -> Judgement:
     """One page, as `handlers.detections` does it."""
     records = [record_of_notification(row, decode(Raw(row.entry.body, "", "")), known) for row in rows]
-    judgement = rules.judge(rules.hits(records, _failed), memories)
+    judgement = rules.judge(rules.hits(records, _failed), memories, _failed)
     for place, memory in judgement.memories.items():
         memories.pop(place, None)
         if memory is not None:

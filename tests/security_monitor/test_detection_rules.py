@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bootstrap.places import CHECKOUT
 from contracts.site import Site
 from security_monitor.domain.detections import BadRule, compiled, rule_of
 from security_monitor.domain.detections.examples import run
@@ -122,3 +123,11 @@ def test_a_file_of_the_site_switches_a_shipped_rule_off(tmp_path: Path) -> None:
     assert files.refused == ""
     assert files.loaded["world-open"].compiled.idle == "its status is unsupported"
     assert not files.rules.of("openstack", "security_group_rule.create.end")
+
+
+def test_the_rule_of_the_page_holds(tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs" / "detections.md").read_text()
+    path = tmp_path / "router-deleted.yaml"
+    path.write_text(page.split("```yaml\n")[1].split("```")[0])
+    rule, _ = load_file(path)
+    assert [each.why for each in run(rule)] == ["", ""]

@@ -111,7 +111,7 @@ async def _judge(records: Sequence[Record], tx: Work[Context]) -> None:
         return
     digests = rules.digests()
     places = (hit.place for hit in hits if hit.compiled.correlator is not None)
-    judgement = rules.judge(hits, await detection_store.remembered(tx.connection, places, digests))
+    judgement = rules.judge(hits, await detection_store.remembered(tx.connection, places, digests), _failed)
     await detection_store.remember(tx.connection, judgement.memories, digests)
     for outcome in judgement.outcome:
         await _tell(outcome, tx)

@@ -30,10 +30,10 @@ async def add(connection: Connection, finding: Finding, about: str | None = None
 
 
 async def resolve_about(connection: Connection, rule: str, about: str, at: datetime) -> list[Finding]:
-    """End the open finding of that rule about that, if there is one that began before."""
+    """End the open finding of that rule about that, if there is one; what ends it may be told late, or by another clock."""
     rows = await connection.fetch(
-        f"""UPDATE finding SET resolved_at = $3
-            WHERE rule = $1 AND about = $2 AND resolved_at IS NULL AND raised_at <= $3 RETURNING {_COLUMNS}""",  # noqa: S608
+        f"""UPDATE finding SET resolved_at = greatest($3, raised_at)
+            WHERE rule = $1 AND about = $2 AND resolved_at IS NULL RETURNING {_COLUMNS}""",  # noqa: S608
         rule,
         about,
         at,

@@ -111,5 +111,7 @@ class RuleFiles:
                         raise BadRule(("tests",), f"'{failed.name}' does not hold: {failed.why}")
             except BadRule as error:
                 raise BadRuleFile(at_line(path.name, source, error)) from None
+            except Exception as error:  # whatever a rule does over its own tests, it is not one to be used
+                raise BadRuleFile(f"{path.name}: {type(error).__name__}: {error}") from None
             loaded[rule.id] = Loaded(made, origin or path.name, source.text)
         return loaded

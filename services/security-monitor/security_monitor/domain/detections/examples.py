@@ -87,7 +87,7 @@ def _judged(judging: Compiled, records: list[Record]) -> tuple[list[Finding], in
         for place in [place for place, each in memories.items() if each.until <= record.written_at]:
             if missed := due(place, memories.pop(place)):
                 take(missed)
-        made = rules.judge(rules.hits([record], _raise), memories)
+        made = rules.judge(rules.hits([record], _raise), memories, _raise)
         for place, memory in made.memories.items():
             memories.pop(place, None)
             if memory is not None:

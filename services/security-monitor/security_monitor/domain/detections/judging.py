@@ -105,19 +105,24 @@ class RuleSet:
                     failed(compiled, record, error)
         return found
 
-    def judge(self, hits: Sequence[Hit], remembered: Mapping[Place, Remembered]) -> Judgement:
+    def judge(self, hits: Sequence[Hit], remembered: Mapping[Place, Remembered], failed: Failed) -> Judgement:
         """What the hits make of what is remembered at their places."""
         made = Judgement()
         for hit in hits:
-            if ENDS in hit.names:
-                made.outcome.append(Over(hit.place, hit.record.at))
-            if hit.compiled.correlator is None:
-                if hit.names != {ENDS}:
-                    made.outcome.append(Found(hit.place, _finding(hit, hit.record.at)))
-                continue
+            try:
+                self._judge(hit, remembered, made)
+            except Exception as error:  # what can't be told of one message must not stop the others
+                failed(hit.compiled, hit.record, error)
+        return made
+
+    def _judge(self, hit: Hit, remembered: Mapping[Place, Remembered], made: Judgement) -> None:
+        if ENDS in hit.names:
+            made.outcome.append(Over(hit.place, hit.record.at))
+        if hit.compiled.correlator is not None:
             before = made.memories[hit.place] if hit.place in made.memories else remembered.get(hit.place)
             self._correlate(hit, before, made)
-        return made
+        elif hit.names != {ENDS}:
+            made.outcome.append(Found(hit.place, _finding(hit, hit.record.at)))
 
     @staticmethod
     def _correlate(hit: Hit, before: Remembered | None, made: Judgement) -> None:

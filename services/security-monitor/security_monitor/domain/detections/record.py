@@ -1,17 +1,22 @@
 """One message of the audit log as rules see it, whichever bus it came from."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from contracts.audit import OPENSTACK, TRESOR, Row
+from contracts.identifiers import NAME
 from contracts.openstack import Notification
 from contracts.openstack.glance import Image
 from contracts.openstack.neutron import FloatingIp, NetworkPayload, Port, Resource
 from contracts.openstack.nova import Scheduling, Server
 from contracts.openstack.payload import Payload
 from contracts.site import Site
+
+_IDENTIFIER = re.compile(rf"(?=.{{1,40}}$){NAME[1:]}")
+"""A workspace's name; what an event is about may be something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,8 @@ def record_of_event(row: Row, envelope: Mapping[str, Any], known: Known) -> Reco
     data = envelope.get("data")
     said: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
     holder = said.get("holder")
-    workspace = row.entry.workspace if row.entry.workspace not in ("", "site") else None
+    named = row.entry.workspace
+    workspace = named if named != "site" and _IDENTIFIER.fullmatch(named) else None
     at = _happened(row)
     return Record(
         TRESOR,

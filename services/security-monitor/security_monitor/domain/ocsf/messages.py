@@ -15,7 +15,8 @@ from security_monitor.domain.ocsf.event import (
     user,
 )
 
-_OPENED, _CLOSED = 1, 3
+_OPENED, _UPDATED, _CLOSED = 1, 2, 3
+_FINDING = {"raised": _OPENED, "resolved": _CLOSED}
 _REMEDIATION = {
     "network-policy.policy.enforced": 4,
     "network-policy.drift.repaired": 3,
@@ -36,7 +37,7 @@ def event_of_message(row: Row, envelope: Mapping[str, Any]) -> OcsfEvent:
     said: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
     finding = said.get("finding")
     if kind.startswith("security-monitor.finding.") and isinstance(finding, Mapping):
-        return _finding(row, finding, is_open=kind.endswith(".raised"))
+        return _finding(row, finding, _FINDING.get(kind.rsplit(".", 1)[-1], _UPDATED))
     if kind in _ISOLATION:
         return _isolation(row, said)
     if kind in _REMEDIATION:
@@ -44,7 +45,7 @@ def event_of_message(row: Row, envelope: Mapping[str, Any]) -> OcsfEvent:
     return _activity(row, envelope, said)
 
 
-def _finding(row: Row, finding: Mapping[str, Any], *, is_open: bool) -> OcsfEvent:
+def _finding(row: Row, finding: Mapping[str, Any], activity: int) -> OcsfEvent:
     severity = Severity[str(finding.get("severity", "informational")).upper()]
     information = {
         "uid": finding.get("finding_id"),
@@ -60,15 +61,16 @@ def _finding(row: Row, finding: Mapping[str, Any], *, is_open: bool) -> OcsfEven
         "mend": finding.get("mend"),
         "runbook": finding.get("runbook"),
         "workspace": finding.get("workspace"),
+        "state": finding.get("state"),
+        "holder": finding.get("holder"),
+        "note": finding.get("note"),
     }
     fields = {
         "finding_info": {name: value for name, value in information.items() if value},
         "remediation": {"desc": finding.get("mend") or "see the runbook"},
-        "is_alert": is_open,
+        "is_alert": activity == _OPENED,
     }
-    return made(
-        row, Class.DETECTION_FINDING, _OPENED if is_open else _CLOSED, severity=severity, fields=fields, flat=flat
-    )
+    return made(row, Class.DETECTION_FINDING, activity, severity=severity, fields=fields, flat=flat)
 
 
 def _isolation(row: Row, said: Mapping[str, Any]) -> OcsfEvent:
