@@ -105,7 +105,7 @@ def test_secrets_are_for_their_owner_alone(deployment: Path) -> None:
     assert {path.name for path in files if path.stat().st_mode & 0o077} == hashed
     passwords = [path.read_text() for folder in ("broker", "database") for path in (deployment / folder).iterdir()
                  if path.name not in hashed]  # fmt: skip
-    assert len(passwords) == len(set(passwords)) == 13
+    assert len(passwords) == len(set(passwords)) == 14
     for name in ("broker/definitions.json", "database/passwords.sql", "keyring.json", ".env"):
         text = (deployment / name).read_text()
         assert not any(password in text for password in passwords)
