@@ -16,7 +16,7 @@ from tests.network_policy.test_far_ends import site_file
 from twin.testing import RunningTwin
 
 NEVER = 3600.0
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 GROUPS = {"service": "neutron", "method": "POST", "path": "security-groups$"}
 ADDRESS_GROUPS = {"service": "neutron", "method": "POST", "path": "address-groups$"}
 
@@ -104,6 +104,8 @@ async def test_a_group_that_came_late_and_is_used_is_not_taken_away(
 ) -> None:
     """Its port is put back into its role's group first; then nothing is in it."""
     groups, late_name = await enforced_after_a_death(stage, twin, monkeypatch, 6.0)
+    no_deletion = {"kind": "503", "service": "neutron", "method": "DELETE", "path": "security-groups/", "seconds": 0}
+    await asyncio.to_thread(twin.faults, no_deletion)  # nor may it be gone before there is somebody to use it
     port_id = await stage.node("login", 0, groups)
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
@@ -114,6 +116,7 @@ async def test_a_group_that_came_late_and_is_used_is_not_taken_away(
                 await stage.cloud(lambda c: c.network.update_port(port_id, security_groups=late))
                 break
             await asyncio.sleep(0.05)
+        await asyncio.to_thread(twin.clear_faults)
         while (await port(stage, port_id)).security_group_ids != [groups["login"]]:
             await asyncio.sleep(0.2)
 
