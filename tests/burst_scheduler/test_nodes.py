@@ -1,9 +1,12 @@
 """Which nodes are wanted, whatever Slurm asks and how often."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from burst_scheduler.domain.nodes import Change, Demand, let_all_go, let_go, resume
 from contracts.burst_scheduler import NodeJob, NodesRefused, NodesReleased, NodesWanted, ResumeNodes
@@ -111,6 +114,20 @@ def test_a_thousand_nodes_are_one_decision_and_bounded_events() -> None:
     assert [len(event.nodes) for event in told] == [1000, 1000, 500]
     assert all(len(event.model_dump_json()) < 200_000 for event in told)
     assert len(wanted(ledger)) == 2500
+
+
+def test_a_time_without_its_zone_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        ResumeNodes.model_validate({"workspace": WORKSPACE, "nodes": "cloud1", "asked_at": "2026-11-21T10:00:00"})
+
+
+def test_jobs_that_name_very_many_nodes_take_no_time() -> None:
+    """Two thousand jobs of all nodes each are eight million names."""
+    pool = POOL.model_copy(update={"max_nodes": 4096})
+    message = asked("cloud[1-4096]", *((job, "cloud[1-4096]") for job in range(2000)))
+    began = time.process_time()
+    assert len(resumed({}, message, pool).changed) == 4096
+    assert time.process_time() - began < 1.0
 
 
 calls = st.lists(st.tuples(st.sampled_from(["resume", "suspend"]), st.sets(st.integers(1, 6), min_size=1)), max_size=12)

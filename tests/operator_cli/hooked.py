@@ -18,8 +18,8 @@ from shared.testing.keys import Keys
 class Hooks:
     """Installed for `WORKSPACE`, whose key `slurm` is added to the ring."""
 
-    def __init__(self, folder: Path, keys: Keys, url: str, send_seconds: float = 60.0) -> None:
-        """`url`: of the broker, as the user `scheduler`."""
+    def __init__(self, folder: Path, keys: Keys, url: str, send_seconds: float = 60.0, ca_path: str = "") -> None:
+        """`url`: of the broker, as the user `scheduler`; with `ca_path` over TLS."""
         folder.mkdir(mode=0o700, parents=True)
         keys.add("slurm", frozenset({Role.SCHEDULER}), workspaces=(WORKSPACE,))
         address = urlsplit(url)
@@ -39,6 +39,7 @@ class Hooks:
                 "vhost": unquote(address.path[1:]),
                 "user": address.username,
                 "password_path": str(password),
+                "ca_path": ca_path,
             },
         }
         self.settings.write_text(json.dumps(fields))

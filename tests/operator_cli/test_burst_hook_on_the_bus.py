@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,6 +19,7 @@ from shared.testing import Site
 from tests.burst_scheduler.test_domain import BURST, declared, ready
 from tests.operator_cli.hooked import Hooks
 from tests.operator_cli.test_burst_hook import NEW, OLD
+from tests.operator_cli.tls import make_certificate, tls_before
 from tests.waiting import until
 
 
@@ -34,6 +36,11 @@ async def served(site: Site) -> AsyncIterator[Site]:
 
 def wants(*names: str) -> Callable[[NodesWanted], bool]:
     return lambda event: tuple(node.name for node in event.nodes) == names
+
+
+def spooled(site: Site, nodes: str) -> bytes:
+    """A call as a hook leaves it that was killed before it sent anything."""
+    return f"resume\n{site.clock.now():%Y-%m-%dT%H:%M:%SZ}\n{nodes}\n\n".encode()
 
 
 @pytest.fixture
@@ -113,16 +120,33 @@ async def test_what_slurm_says_while_the_broker_is_away_comes_in_order(
 async def test_what_was_left_over_is_sent_by_drain(
     broker: BrokerLease, database: DatabaseLease, tmp_path: Path
 ) -> None:
-    """No service has ever run, so there is no queue: the detached process gives up after a while."""
+    """No service has ever run, so there is no queue: what is in the spool stays."""
     site = Site(tmp_path / "site", broker.url_of, database.dsn, broker.url)
     hooks = Hooks(tmp_path / "hooks", site.keys, broker.url_of("scheduler"), send_seconds=0)
-    assert await hooks.call("ResumeProgram", "cloud7") == 0
+    hooks.spool.append(spooled(site, "cloud7"))
     assert await hooks.call("drain") == 1
     assert len(hooks.spool.names()) == 1
     async with served(site):
         assert await hooks.call("drain") == 0
         await site.tap.until(NodesWanted, workspace=WORKSPACE, where=wants("cloud7"))
         assert hooks.spool.names() == []
+
+
+async def test_over_tls_the_broker_has_to_be_who_it_says(site: Site, broker: BrokerLease, tmp_path: Path) -> None:
+    """A password is sent to nobody whose certificate is not of the named authority."""
+    inside = urlsplit(broker.url_of("scheduler"))
+    certificate, key = make_certificate(tmp_path, "broker")
+    stranger, _ = make_certificate(tmp_path, "stranger")
+    async with tls_before(inside.hostname or "", inside.port or 0, certificate, key) as port:
+        url = inside._replace(netloc=inside.netloc.rpartition(":")[0] + f":{port}").geturl()
+        wary = Hooks(tmp_path / "wary", site.keys, url, send_seconds=0, ca_path=str(stranger))
+        wary.spool.append(spooled(site, "cloud1"))
+        assert await wary.call("drain") == 1
+        assert len(wary.spool.names()) == 1
+        trusting = Hooks(tmp_path / "trusting", site.keys, url, ca_path=str(certificate))
+        assert await trusting.call("ResumeProgram", "cloud2") == 0
+        await site.tap.until(NodesWanted, workspace=WORKSPACE, where=wants("cloud2"))
+    assert [event.nodes[0].name for event in site.tap.of(NodesWanted)] == ["cloud2"]
 
 
 def test_a_hook_that_can_not_keep_its_call_fails(hooks: Hooks) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from contracts.burst_scheduler.parts import Part
 from contracts.envelope import Answer, Command, Event, Problem, Query, Role
@@ -44,7 +44,7 @@ class ResumeNodes(Command):
     nodes: HostList
     jobs: Annotated[tuple[NodeJob, ...], Field(max_length=MAX_JOBS)] = ()
     """Which job waits for which of them; none when they were powered up by hand."""
-    asked_at: datetime
+    asked_at: AwareDatetime
     """When Slurm asked: the command may come later, when the broker was away."""
 
     example = {
@@ -63,7 +63,7 @@ class SuspendNodes(Command):
 
     workspace: Identifier
     nodes: HostList
-    asked_at: datetime
+    asked_at: AwareDatetime
 
     example = {"workspace": WORKSPACE, "nodes": "cloud[1-2]", "asked_at": "2026-11-21T10:30:00Z"}
 
@@ -77,7 +77,7 @@ class GiveNodesUp(Command):
 
     workspace: Identifier
     nodes: HostList
-    asked_at: datetime
+    asked_at: AwareDatetime
 
     example = {"workspace": WORKSPACE, "nodes": "cloud2", "asked_at": "2026-11-21T10:05:00Z"}
 
@@ -100,7 +100,7 @@ class NodesWanted(Event):
     provider: Identifier
     role: Identifier
     nodes: Annotated[tuple[WantedNode, ...], Field(max_length=MAX_NAMES)]
-    asked_at: datetime
+    asked_at: AwareDatetime
 
     example = {
         "workspace": WORKSPACE,

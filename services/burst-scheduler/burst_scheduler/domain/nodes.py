@@ -9,6 +9,7 @@ from burst_scheduler.domain.hostlist import Malformed, expand
 from contracts.burst_scheduler import (
     MAX_JOBS,
     MAX_NAMES,
+    NodeJob,
     NodesRefused,
     NodesReleased,
     NodesWanted,
@@ -27,6 +28,7 @@ _RELEASED_AS: Mapping[ReleaseReason, State] = {
     "gave-up": "given-up",
     "pool-removed": "released",
 }
+_MAX_NAMES_OF_JOBS = 8 * MAX_NODES
 _NO_POOL = "give its document a burst section; a pool is registered when the workspace is ready"
 
 
@@ -66,9 +68,7 @@ def resume(
     """
     try:
         names = expand(asked.nodes, MAX_NODES)
-        asked_for = set(names)
-        # A job may hold nodes that are up already beside those that it waits for.
-        jobs = [(job.job_id, tuple(n for n in expand(job.nodes, MAX_NODES) if n in asked_for)) for job in asked.jobs]
+        jobs = _jobs(asked.jobs, frozenset(names))
     except Malformed as error:
         return Change(problems=(Problem(field="nodes", reason=str(error)),))
     waiting = _waiting(jobs)
@@ -141,6 +141,21 @@ def _release(workspace: str, nodes: Iterable[Demand], reason: ReleaseReason, now
             for part in _parts(theirs)
         ],
     )
+
+
+def _jobs(jobs: Sequence[NodeJob], asked_for: frozenset[str]) -> list[tuple[int, tuple[str, ...]]]:
+    """Each job with those of its nodes that are asked for: it may hold others that are up already.
+
+    Jobs past the bound are left out, and their nodes taken one by one: lists that are short to write can name very many.
+    """
+    found, left = [], _MAX_NAMES_OF_JOBS
+    for job in jobs:
+        names = expand(job.nodes, MAX_NODES)
+        left -= len(names)
+        if left < 0:
+            break
+        found.append((job.job_id, tuple(name for name in names if name in asked_for)))
+    return found
 
 
 def _waiting(jobs: Sequence[tuple[int, tuple[str, ...]]]) -> dict[str, tuple[int, ...]]:
