@@ -1,6 +1,7 @@
 """Ports that say the same MAC address (rows L7, L8): chosen by evidence alone, and removed on command."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from contracts.network_policy import (
     ListDuplicates,
     RemoveDuplicate,
 )
-from network_policy.domain.duplicates import duplicate, same_macs
+from network_policy.cloud import PolicyCloud
+from network_policy.domain.duplicates import Looked, duplicate, same_macs, unchanged
 from network_policy.domain.world import AddressPair, Port
 from network_policy.handlers import duplicates
 from tests.network_policy.stage import Stage
@@ -205,12 +207,59 @@ async def test_what_is_beyond_what_one_scan_looks_at_is_not_over(
             c.network.create_port(network_id=each, project_id=stage.project, mac_address="00:00:5e:00:53:01")
         return "00:00:5e:00:53:01"
 
-    monkeypatch.setattr(duplicates, "MAX_DUPLICATES", 1)
+    monkeypatch.setattr(duplicates, "MAX_DUPLICATES", 0)
+    assert stage.running is not None
+    stage.running.runtime.context.looked_macs.clear()
     lower = await stage.cloud(more)
     await asyncio.sleep(4)
     assert not stage.site.tap.of(DuplicateResolved)
     monkeypatch.setattr(duplicates, "MAX_DUPLICATES", 1000)
     await found_by(stage, lower)
+
+
+async def test_what_has_not_changed_is_not_looked_at_again(
+    stage: Stage, twins: Twins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await found_by(stage, twins.mac)
+    looks: list[str] = []
+    sayers = PolicyCloud.sayers
+
+    async def counted(self: PolicyCloud, mac_address: str, says: Any) -> Any:
+        looks.append(mac_address)
+        return await sayers(self, mac_address, says)
+
+    monkeypatch.setattr(PolicyCloud, "sayers", counted)
+    monkeypatch.setattr(duplicates, "REFRESHED_DUPLICATES", 0)
+    assert stage.running is not None
+    pool = stage.running.pool
+
+    async def scans(count: int) -> None:
+        """Until as many have ended that began after this."""
+        query = "SELECT scanned_at FROM duplicate_scan"
+        for _ in range(count + 1):
+            before = await pool.fetchval(query)
+            async with asyncio.timeout(60):
+                while await pool.fetchval(query) == before:
+                    await asyncio.sleep(0.1)
+
+    await scans(1)
+    looks.clear()
+    await scans(1)
+    assert looks == []
+    assert not stage.site.tap.of(DuplicateResolved)
+    await stage.cloud(lambda c: c.network.update_port(twins.spurious, description="changed"))
+    await scans(1)
+    assert looks[:1] == [twins.mac]
+
+
+def test_the_oldest_looks_are_made_again() -> None:
+    """Whether a port's device is there changes without the port."""
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    revisions = dict.fromkeys("abcd", (("p", 1), ("q", 2)))
+    looked = {mac: Looked(revisions[mac], None, at + timedelta(seconds=n)) for n, mac in enumerate("cab")}
+    assert unchanged(revisions, looked, 0) == {"a", "b", "c"}
+    assert unchanged(revisions, looked, 1) == {"a", "b"}
+    assert unchanged({**revisions, "a": (("p", 1), ("q", 3))}, looked, 1) == {"b"}
 
 
 async def test_a_port_that_was_bound_meanwhile_is_not_removed_l7(stage: Stage, twins: Twins) -> None:

@@ -8,10 +8,38 @@ while another port with the address is somebody's: two ports without a device ma
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from contracts.network_policy import Duplicate, DuplicatePort, SpuriousPort
 from contracts.network_policy.ports import MAX_PORTS_TOLD
 from network_policy.domain.world import Port
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look at those that say one MAC address found, and the revisions that the ports had before it."""
+
+    revisions: tuple[tuple[str, int], ...]
+    found: Duplicate | None
+    at: datetime
+
+    @property
+    def evidence(self) -> str | None:
+        return self.found.evidence if self.found is not None else None
+
+
+def unchanged(
+    revisions: Mapping[str, tuple[tuple[str, int], ...]], looked: Mapping[str, Looked], refreshed: int
+) -> frozenset[str]:
+    """The MAC addresses that need no look, as no port of theirs has changed since the last one.
+
+    But whether a port's device is there may change without the port: so many of them, those with the oldest looks, are
+    looked at again.
+    """
+    same = [mac for mac, seen in revisions.items() if mac in looked and looked[mac].revisions == seen]
+    oldest = sorted(same, key=lambda mac: (looked[mac].at, mac))[:refreshed]
+    return frozenset(same) - frozenset(oldest)
 
 
 def same_macs(ports: Iterable[Port]) -> dict[str, dict[str, str]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from contracts import network_policy
 from contracts.site import Site
 from network_policy.cloud import PolicyCloud
+from network_policy.domain.duplicates import Looked
 from network_policy.handlers.model import Model
 from network_policy.handlers.own import tells_of
 from network_policy.handlers.pace import Pace
@@ -31,6 +32,8 @@ class Context:
     model: Model = field(default_factory=Model, compare=False)
     remembered: dict[str, object] = field(default_factory=dict, compare=False)
     """Of each workspace what its last look wrote into the history, and under which lane."""
+    looked_macs: dict[str, Looked] = field(default_factory=dict, compare=False)
+    """What several ports say, by the MAC address, as this process last looked at it."""
     pace: Pace = field(default_factory=Pace, compare=False)
     under_way: set[str] = field(default_factory=set, compare=False)
     """The repairs at once whose calls this process has begun and whose outcome it has not written down."""

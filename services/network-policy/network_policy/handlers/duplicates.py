@@ -11,7 +11,7 @@ from contracts.network_policy import (
     ListDuplicates,
     RemoveDuplicate,
 )
-from network_policy.domain.duplicates import duplicate, same_macs
+from network_policy.domain.duplicates import Looked, duplicate, same_macs, unchanged
 from network_policy.domain.world import World
 from network_policy.handlers.context import WHOLE_CLOUD, Context, handlers
 from network_policy.store import duplicates as store
@@ -27,24 +27,34 @@ MAX_LISTED = 500
 CHANGED_SECONDS = 0.2
 MAX_DUPLICATES = 1000
 """MAC addresses looked at in one scan: beyond, something other than a duplicate is wrong."""
+REFRESHED_DUPLICATES = 10
+"""Unchanged ones looked at again in one scan."""
 
 
 async def look_for_duplicates(turn: Turn[Context], world: World, workspaces: Mapping[str, str]) -> None:
     """Find them among all ports, and tell what is new, changed or over. `workspaces`: by their projects.
 
-    Those that are known come first, so that nobody hides one behind many others; what was not looked at is not over.
+    Looked at is what has changed since the last look; those that are known come first, so that nobody hides one behind
+    many others, and what was not looked at is not over.
     """
     async with turn.transaction() as tx:
-        known = {each.mac_address for each in await store.duplicates(tx.connection)}
+        known = {each.mac_address: each.evidence for each in await store.duplicates(tx.connection)}
     macs = same_macs(world.ports)
-    ordered = sorted(macs, key=lambda each: (each not in known, each))
+    looked = turn.context.looked_macs
+    for mac_address in [each for each, one in looked.items() if one.evidence != known.get(each)]:
+        del looked[mac_address]  # another replica has looked since
+    of_ports = {port.id: port.revision for port in world.ports}
+    revisions = {mac: tuple((each, of_ports[each]) for each in sorted(sayers)) for mac, sayers in macs.items()}
+    same = unchanged(revisions, looked, REFRESHED_DUPLICATES)
+    ordered = sorted(macs.keys() - same, key=lambda each: (each not in known, each))
     unseen = set(ordered[MAX_DUPLICATES:])
-    found: list[Duplicate] = []
+    for mac_address in (looked.keys() - macs.keys()) | unseen:
+        looked.pop(mac_address, None)
     for mac_address in ordered[:MAX_DUPLICATES]:
         sayers = await turn.context.cloud.sayers(mac_address, macs[mac_address])
         named = (each.model_copy(update={"workspace": workspaces.get(each.project_id)}) for each in sayers)
-        if (one := duplicate(mac_address, named)) is not None:
-            found.append(one)
+        looked[mac_address] = Looked(revisions[mac_address], duplicate(mac_address, named), turn.now)
+    found = [each.found for each in looked.values() if each.found is not None]
     async with turn.transaction() as tx:
         await _tell(tx, found, unseen)
         await store.save_scanned(tx.connection, tx.now)
