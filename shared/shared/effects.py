@@ -16,6 +16,8 @@ UNSETTLED_SECONDS = 30.0
 """How long an unanswered call is waited for. What takes effect later still is for its owner to find and take away."""
 LOOK_AGAIN_SECONDS = 2.0
 """How often it is looked for meanwhile: it is adopted as soon as it is there."""
+READS_LAG_SECONDS = 10.0
+"""How long what was made may be missing in what is read, as where reads go to a copy of the database."""
 
 _OPEN = """
 SELECT intent_id::text, coalesce(settled_at, sent_at) AS ended_at FROM intent WHERE marker = $1 AND step = $2 AND state IN ('sent', 'unknown')
@@ -30,6 +32,17 @@ SELECT EXISTS (
     SELECT FROM intent
     WHERE key = $1 AND step LIKE '%.create' AND resource_id IS NULL AND state <> 'failed'
           AND CASE state WHEN 'unknown' THEN settled_at ELSE sent_at END > $2
+)
+"""
+_JUST_MADE = """
+SELECT EXISTS (
+    SELECT FROM intent AS made
+    WHERE marker = $1 AND step = $2 AND state = 'done' AND resource_id IS NOT NULL AND settled_at > $3 AND NOT EXISTS (
+        SELECT FROM intent AS gone
+        WHERE gone.key = made.key AND gone.step LIKE '%.delete' AND gone.state = 'done'
+              AND gone.settled_at >= made.settled_at
+              AND (gone.resource_id = made.resource_id OR right(gone.marker, length(made.resource_id)) = made.resource_id)
+    )
 )
 """
 _SETTLE_OPEN = """
@@ -68,6 +81,12 @@ async def make_effect(
     """See `handlers.Turn.effect`."""
     async with turn.transaction() as work:
         before = await work.connection.fetchrow(_OPEN, marker, step)
+        since = work.now - timedelta(seconds=READS_LAG_SECONDS)
+        is_new = find is not None and not repeatable and await work.connection.fetchval(_JUST_MADE, marker, step, since)
+    if find is not None and is_new:
+        if (seen := await find()) is not None:
+            return seen
+        raise Unsettled(marker, LOOK_AGAIN_SECONDS, "made, and can't be seen yet")
     if before is not None:
         adopted = await _settle_former(turn, step, marker, before["ended_at"], find, repeatable)
         if adopted is not None:

@@ -28,12 +28,12 @@ class LeaseLost(TresorError):
 
 
 class Unsettled(TresorError):
-    """The last call for this marker ended in the unknown, too recently to try again."""
+    """The last call for this marker ended in the unknown, or well and unseen, too recently to try again."""
 
-    def __init__(self, marker: str, retry_after_seconds: float) -> None:
-        super().__init__(
-            f"the outcome of the last call for {marker} is unknown; looking again in {retry_after_seconds:.0f} s"
-        )
+    def __init__(
+        self, marker: str, retry_after_seconds: float, how: str = "called for, and its outcome is unknown"
+    ) -> None:
+        super().__init__(f"{marker} was {how}; looking again in {retry_after_seconds:.0f} s")
         self.retry_after_seconds = retry_after_seconds
 
 

@@ -32,6 +32,7 @@ STUMBLES: dict[str, list[dict[str, Any]]] = {
     ],
     "answers lost": [{"kind": "lost_response", "method": "POST", "probability": 0.25, "count": 5}],
     "silence": [{"kind": "lost"}],
+    "reads that lag behind": [{"kind": "unseen", "method": "GET", "seconds": 2}],
     "echo": [{"kind": "doubled"}, {"kind": "reordered", "probability": 0.3}],
 }
 

@@ -61,6 +61,19 @@ async def test_a_lost_answer_makes_nothing_twice(
     assert_exactly_what_is_wanted(tenant)
 
 
+async def test_reads_that_lag_behind_make_nothing_twice(
+    site: Site, start: StartStorage, tenant: Tenant, twin: RunningTwin
+) -> None:
+    """What a call has just made is in no list, and 404 by its id."""
+    twin.faults({"kind": "unseen", "service": "manila|cinder", "method": "GET", "seconds": 2})
+    await start()
+    await declare(site, tenant, shares=[HOME, SCRATCH], volumes=[DATA])
+    await site.tap.until(StorageReady, workspace=tenant.name, seconds=300)
+    twin.clear_faults()
+    assert_exactly_what_is_wanted(tenant)
+    assert site.tap.of(StorageFailed, tenant.name) == []
+
+
 async def test_an_unreliable_cloud_only_costs_time(
     site: Site, start: StartStorage, tenant: Tenant, twin: RunningTwin
 ) -> None:

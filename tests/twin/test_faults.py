@@ -52,6 +52,24 @@ def test_over_quota_is_said_as_the_service_says_it(
     assert getattr(call(admin), "status_code", None) == status
 
 
+def test_what_was_just_made_is_not_seen_for_a_while(twin: RunningTwin, admin: Sdk) -> None:
+    """Neither in a list nor by its id; what is changed by its id is changed."""
+    admin.network.get("/extensions")
+    older = admin.network.create_security_group(name="older")
+    twin.advance(10)
+    twin.faults({"kind": "unseen", "service": "neutron", "method": "GET", "seconds": 5})
+    made = admin.network.create_security_group(name="made")
+    assert groups_named(admin, "made") == 0
+    assert admin.network.get(f"/security-groups/{made.id}", raise_exc=False).status_code == 404
+    assert groups_named(admin, "older") == 1
+    assert admin.network.get(f"/security-groups/{older.id}").status_code == 200
+    body = {"security_group": {"description": "changed"}}
+    assert admin.network.put(f"/security-groups/{made.id}", json=body).status_code == 200
+    twin.advance(5)
+    assert groups_named(admin, "made") == 1
+    assert admin.network.get(f"/security-groups/{made.id}").json()["security_group"]["description"] == "changed"
+
+
 def test_a_lost_response_leaves_its_effect(twin: RunningTwin, admin: Sdk) -> None:
     """The connection is cut without a byte, and the group is there."""
     admin.network.get("/extensions")

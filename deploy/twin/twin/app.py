@@ -15,6 +15,7 @@ from twin.core.errors import ApiError
 from twin.core.faults import FaultRule
 from twin.core.http import Reply, Request
 from twin.core.service import Service
+from twin.core.unseen import Unseen
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Application:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.control = Control(cloud)
+        self.unseen = Unseen()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -92,13 +94,16 @@ class Application:
         if rule is not None and rule.kind == "slow":
             await asyncio.sleep(rule.seconds)
             rule = None
-        if rule is not None and rule.kind != "lost_response":
+        if rule is not None and rule.kind not in ("lost_response", "unseen"):
             reply = _struck(service, request, rule)
         else:
             publisher = self.cloud.publisher
             marks = publisher.marks()
             reply = self.handle(service, request)
+            self.unseen.remember(request, reply, self.cloud.clock.seconds())
             await publisher.caught_up(marks)
+            if rule is not None and rule.kind == "unseen" and request.method == "GET":
+                reply = self._lagging(service, request, reply, rule.seconds)
         call.user_name = request.caller.user_name
         if rule is not None and rule.kind == "lost_response":
             await _abort(send)
@@ -129,6 +134,12 @@ class Application:
         except Exception:
             log.exception("%s %s %s", service.name, request.method, request.path)
             return service.render(ApiError(500, "The server has encountered an unexpected error."), request)
+
+    def _lagging(self, service: Service, request: Request, reply: Reply, lag_seconds: float) -> Reply:
+        try:
+            return self.unseen.hide(request, reply, self.cloud.clock.seconds(), lag_seconds)
+        except ApiError as error:
+            return service.render(error, request)
 
     def _identified(self, caller: Any, request: Request) -> Any:
         from dataclasses import replace

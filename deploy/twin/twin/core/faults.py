@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from twin.core.errors import ApiError
 
-CallFault = Literal["500", "503", "429", "409", "401", "slow", "lost_response", "quota"]
+CallFault = Literal["500", "503", "429", "409", "401", "slow", "lost_response", "quota", "unseen"]
 NotificationFault = Literal["lost", "doubled", "reordered", "delayed"]
 
 
@@ -24,7 +24,7 @@ class FaultRule:
     count: int | None = None
     probability: float = 1.0
     seconds: float = 1.0
-    """Of `slow` and `delayed`; the Retry-After of `429` and `503`."""
+    """Of `slow` and `delayed`; the Retry-After of `429` and `503`; how far reads lag behind of `unseen`."""
     struck: int = 0
     _random: Random = field(default_factory=Random)
 
