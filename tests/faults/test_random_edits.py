@@ -33,6 +33,7 @@ NAME = "genome-42"
 SERVICES = ("provisioner", "network-policy", "storage", "security-monitor")
 REPAIRED_SECONDS = 120.0
 """I10, with every notification lost; here they are not."""
+READY_SECONDS = 240.0
 SCAN_SECONDS = 8.0
 SETTLED_SECONDS = 90.0
 SAMPLE_SECONDS = 0.25
@@ -110,7 +111,7 @@ async def standing(
     ) as chain:
         document = chain.document(NAME, storage={})
         await chain.create(document)
-        await chain.ready(NAME)
+        await chain.ready(NAME, READY_SECONDS)
         yield chain, document
 
 
