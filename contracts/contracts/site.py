@@ -16,9 +16,9 @@ UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@:-]+$", min_
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 VlanRange = NumberRange
 """`317` or `300-399`, written like ports."""
-IPSEC_OVERHEAD_BYTES = 82
-"""The most that ESP in tunnel mode adds to a packet: outer IPv4 header 20, UDP 8, ESP 8, IV 16, padding and trailer 18,
-integrity check 12 (RFC 4303, RFC 3948; AES-CBC with HMAC-SHA1-96)."""
+IPSEC_OVERHEAD_BYTES = 101
+"""The most that ESP in tunnel mode over IPv4 adds to a packet: outer header 20, UDP 8, ESP 8, IV 16, padding and trailer 17,
+integrity check 32 (RFC 4303, RFC 3948, RFC 4868; AES-CBC with HMAC-SHA-512-256). `contracts.tunnel` knows the proposals."""
 
 
 class Service(Document):

@@ -257,5 +257,6 @@ _SENTENCES: dict[type[Message], Callable[[Any], Sentence]] = {
         f"{len(m.nodes)} nodes are not to be had, from {m.nodes[0]} on: {m.problem.reason}", good=False
     ),
     security_monitor.FindingRaised: _finding,
+    security_monitor.FindingChanged: lambda m: Sentence(f"finding {m.finding.state}: {m.finding.title}"),
     security_monitor.FindingResolved: lambda m: Sentence(f"resolved: {m.finding.title}", good=True),
 }
