@@ -1,9 +1,8 @@
 """What a real Slurm asks of its hooks, and what it makes of a cloud that gives a node or does not."""
 
-import getpass
-
 import pytest
 
+from lab.slurm.configuration import own_user
 from lab.slurm.machines import Behaviour
 from lab.slurm.serving import Server
 
@@ -16,7 +15,7 @@ def test_a_job_has_its_nodes_made_and_they_go_when_idle(slurm: Server) -> None:
     done = cluster.run("srun", "-p", "cloud", "-N2", "-w", "cloud[1-2]", "printenv", "SLURMD_NODENAME")
     assert sorted(done.stdout.split()) == ["cloud1", "cloud2"]
     resumed = slurm.until_call("resume", "cloud[1-2]")
-    assert resumed["user"] == getpass.getuser()
+    assert resumed["user"] == own_user()
     assert resumed["resume_file"]["all_nodes"] == "cloud[1-2]"
     assert [job["nodes"] for job in resumed["resume_file"]["jobs"]] == ["cloud[1-2]"]
     # What a hook has to live without: Slurm gives it no PATH and no open files.
