@@ -10,7 +10,7 @@ from bootstrap.turns import one_at_a_time
 
 _PACKAGES = (
     "slurmctld", "slurmd", "slurm-client", "slurm-wlm-basic-plugins", "munge", "libmunge2", "libhwloc15", "libnuma1",
-    "libudev1",
+    "libudev1", "libjson-c5",
 )  # fmt: skip
 """Slurm, what proves its users, and the libraries that a small system has not got."""
 
