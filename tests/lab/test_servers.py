@@ -160,9 +160,10 @@ def test_no_valid_host_is_a_state_not_an_answer(admin: Sdk, workspace: Workspace
         name=prefix, image_id=admin.image.find_image("tiny").id, flavor_id=huge.id, networks="none"
     )
     tidy(own.delete_server, made)
-    failed = eventually(lambda: now if (now := own.get_server(made.id)).status == "ERROR" else None)
-    assert failed.fault["code"] == 500
-    assert failed.fault["message"].startswith("No valid host was found.")
+    # Nova says ERROR first, and a moment later why.
+    fault = eventually(lambda: now.fault if (now := own.get_server(made.id)).status == "ERROR" else None)
+    assert fault["code"] == 500
+    assert fault["message"].startswith("No valid host was found.")
 
 
 def test_a_keypair_belongs_to_a_user_and_has_one_name(workspace: Workspace, prefix: str, tidy: Tidy) -> None:

@@ -196,8 +196,9 @@ def test_a_direct_port_is_made_and_no_host_without_virtual_functions_takes_it_c4
     server = compute.create_server(
         name=workspace.name, flavor_id=flavor.id, image_id=image.id, networks=[{"port": made.id}]
     )
-    failed = eventually(lambda: found if (found := compute.get_server(server)).status == "ERROR" else None)
-    assert "Claim pci failed" in failed.fault["message"]
+    # Nova says ERROR first, and a moment later why.
+    fault = eventually(lambda: found.fault if (found := compute.get_server(server)).status == "ERROR" else None)
+    assert "Claim pci failed" in fault["message"]
     assert admin.network.get_port(made.id).binding_vif_type == "unbound"
     compute.delete_server(server)
     compute.wait_for_delete(server, interval=0.5, wait=60)
