@@ -12,7 +12,7 @@ from tests.network_policy import conftest as given
 from tests.network_policy.stage import Stage
 
 place, site, stage, twin = given.place, given.site, given.stage, given.twin
-STEPS = {"group.create", "group.tag", "rules.create", "rule.delete", "group.delete"}
+STEPS = {"group.create", "rules.create", "rule.delete", "group.delete"}
 
 
 @pytest.mark.parametrize(
