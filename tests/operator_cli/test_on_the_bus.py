@@ -101,9 +101,7 @@ async def test_who_may_not_is_told_so(
     assert "wrong" not in password.err, "no password is ever shown"
 
 
-async def test_what_a_workspace_waits_for_is_shown_and_watched(
-    served: Site, operator: Tresor, document_file: Write
-) -> None:
+async def test_what_a_workspace_waits_for_is_shown(served: Site, operator: Tresor, document_file: Write) -> None:
     await operator("workspace", "create", "-f", str(document_file(name="held")))
     for asked in (("workspace", "show", "held"), ("watch", "held", "--timeout", "8")):
         ended = await operator(*asked, COLUMNS="200")

@@ -4,6 +4,7 @@ from contracts.burst_scheduler import nodes, pools
 from contracts.burst_scheduler.nodes import (
     MAX_JOBS,
     MAX_NAMES,
+    AboutNodes,
     GiveNodesUp,
     ListNodes,
     NodeDemand,
@@ -31,6 +32,7 @@ __all__ = [
     "MAX_NAMES",
     "MESSAGES",
     "OWNER",
+    "AboutNodes",
     "GiveNodesUp",
     "ListNodes",
     "ListPools",

@@ -33,19 +33,25 @@ class NodeJob(Part):
     nodes: HostList
 
 
-class ResumeNodes(Command):
-    """These nodes are wanted: Slurm's ResumeProgram, or a person. Whole jobs or nothing: a job whose nodes don't all fit the
-    pool gets none of them."""
+class AboutNodes(Command):
+    """A command about nodes of a pool."""
 
-    type = "burst-scheduler.nodes.resume"
     roles = Asker
 
     workspace: Identifier
     nodes: HostList
-    jobs: Annotated[tuple[NodeJob, ...], Field(max_length=MAX_JOBS)] = ()
-    """Which job waits for which of them; none when they were powered up by hand."""
     asked_at: AwareDatetime
     """When Slurm asked: the command may come later, when the broker was away."""
+
+
+class ResumeNodes(AboutNodes):
+    """These nodes are wanted: Slurm's ResumeProgram, or a person. Whole jobs or nothing: a job whose nodes don't all fit the
+    pool gets none of them."""
+
+    type = "burst-scheduler.nodes.resume"
+
+    jobs: Annotated[tuple[NodeJob, ...], Field(max_length=MAX_JOBS)] = ()
+    """Which job waits for which of them; none when they were powered up by hand."""
 
     example = {
         "workspace": WORKSPACE,
@@ -55,29 +61,19 @@ class ResumeNodes(Command):
     }
 
 
-class SuspendNodes(Command):
+class SuspendNodes(AboutNodes):
     """These nodes are no longer wanted: Slurm's SuspendProgram, or a person."""
 
     type = "burst-scheduler.nodes.suspend"
-    roles = Asker
-
-    workspace: Identifier
-    nodes: HostList
-    asked_at: AwareDatetime
 
     example = {"workspace": WORKSPACE, "nodes": "cloud[1-2]", "asked_at": "2026-11-21T10:30:00Z"}
 
 
-class GiveNodesUp(Command):
+class GiveNodesUp(AboutNodes):
     """These nodes did not come up in time: Slurm's ResumeFailProgram. Slurm never suspends such nodes, so what was made for
     them goes."""
 
     type = "burst-scheduler.nodes.give-up"
-    roles = Asker
-
-    workspace: Identifier
-    nodes: HostList
-    asked_at: AwareDatetime
 
     example = {"workspace": WORKSPACE, "nodes": "cloud2", "asked_at": "2026-11-21T10:05:00Z"}
 

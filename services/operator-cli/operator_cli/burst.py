@@ -11,6 +11,7 @@ from operator_cli.options import LongTimeout, Name, Output, Timeout
 from operator_cli.printing import Form, coloured, emit, table
 
 if TYPE_CHECKING:
+    from contracts.burst_scheduler import AboutNodes
     from contracts.envelope import Query
 
 ASK_SECONDS = 30.0
@@ -83,10 +84,8 @@ def resume(
 ) -> None:
     """Want these nodes, as Slurm's ResumeProgram does: as far as the pool has room."""
     from contracts.burst_scheduler import ResumeNodes
-    from operator_cli.giving import end, give
 
-    asked = _made(ResumeNodes, workspace=workspace, nodes=nodes, asked_at=_now())
-    end(give(asked, wait, timeout, output), output, workspace, follow=f"see it: tresor burst nodes {workspace}")
+    _give(_made(ResumeNodes, workspace=workspace, nodes=nodes, asked_at=_now()), wait, timeout, output)
 
 
 @app.command("suspend")
@@ -99,10 +98,8 @@ def suspend(
 ) -> None:
     """Want these nodes no more, as Slurm's SuspendProgram does."""
     from contracts.burst_scheduler import SuspendNodes
-    from operator_cli.giving import end, give
 
-    asked = _made(SuspendNodes, workspace=workspace, nodes=nodes, asked_at=_now())
-    end(give(asked, wait, timeout, output), output, workspace, follow=f"see it: tresor burst nodes {workspace}")
+    _give(_made(SuspendNodes, workspace=workspace, nodes=nodes, asked_at=_now()), wait, timeout, output)
 
 
 @app.command("hooks")
@@ -165,6 +162,13 @@ def _now() -> datetime:
     from shared.clock import SystemClock
 
     return SystemClock().now()
+
+
+def _give(asked: "AboutNodes", wait: bool, timeout: float, output: Form) -> None:
+    from operator_cli.giving import end, give
+
+    ended = give(asked, wait, timeout, output)
+    end(ended, output, asked.workspace, follow=f"see it: tresor burst nodes {asked.workspace}")
 
 
 def _made(kind: Any, **values: Any) -> Any:
